@@ -1,0 +1,158 @@
+"""Users, projects, members and keys."""
+
+import uuid
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models.functions import Lower
+
+from app.accounts import keys
+
+
+class UserManager(BaseUserManager["User"]):
+    """Make and find users by e-mail address."""
+
+    def create_user(self, email: str, password: str | None = None) -> "User":
+        """Create a user; without a password only e-mailed links sign in."""
+        user = self.model(email=email.strip())
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        """Return the user of an address, in whatever case it is written."""
+        return self.get(email__iexact=(username or "").strip())
+
+
+class User(AbstractBaseUser):
+    """A person who signs in with an e-mail address."""
+
+    email = models.EmailField(unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    is_active = models.BooleanField(default=True)
+
+    objects: ClassVar[UserManager] = UserManager()
+    USERNAME_FIELD = "email"
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(Lower("email"), name="user_email_is_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class ProjectQuerySet(models.QuerySet["Project"]):
+    """Questions about projects."""
+
+    def visible_to(self, user: Any) -> "ProjectQuerySet":
+        """Return the projects that the user is a member of, in any role."""
+        return self.filter(members__user_id=user.pk)
+
+    def of_ping_key(self, key: str) -> "ProjectQuerySet":
+        """Return the project of a ping key."""
+        return self.filter(ping_key_digest=keys.digest(key))
+
+
+class Project(models.Model):
+    """What checks and channels belong to, and people are members of."""
+
+    code = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    name = models.CharField(max_length=100)
+    created_at = models.DateTimeField(auto_now_add=True)
+    ping_key_digest = models.CharField(max_length=64, unique=True, null=True, editable=False)
+    # Moves when the ping key does (checks.directory.next_change).
+    directory_change = models.BigIntegerField(default=0, db_index=True, editable=False)
+
+    objects = ProjectQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Role(models.TextChoices):
+    """What a member may do; each may do what the next one may."""
+
+    OWNER = "owner", "owner"
+    MANAGER = "manager", "manager"
+    MEMBER = "member", "member"
+    READ_ONLY = "read-only", "read-only"
+
+
+class Member(models.Model):
+    """A user's role in a project."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="members")
+    user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role.choices)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["project", "user"], name="member_once_in_a_project"),
+            models.UniqueConstraint(
+                fields=["project"],
+                condition=models.Q(role=Role.OWNER),
+                name="member_one_owner_in_a_project",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(role__in=Role.values), name="member_role_is_known"
+            ),
+        ]
+
+    def may_write(self) -> bool:
+        """Return True when the member may change checks and channels."""
+        return self.role != Role.READ_ONLY
+
+
+class ApiKey(models.Model):
+    """A key of the management API. Only its digest is kept: it is shown once."""
+
+    class Kind(models.TextChoices):
+        """What the key may do."""
+
+        READ_WRITE = "rw", "read and write"
+        READ_ONLY = "ro", "read only"
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="api_keys")
+    kind = models.CharField(max_length=2, choices=Kind.choices)
+    hint = models.CharField(max_length=8)
+    digest = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    revoked_at: "models.DateTimeField[datetime | None, datetime | None]" = models.DateTimeField(
+        null=True
+    )
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["project", "kind"],
+                condition=models.Q(revoked_at__isnull=True),
+                name="apikey_one_live_of_a_kind",
+            ),
+        ]
+
+
+class SignInLink(models.Model):
+    """An e-mailed link that signs in once. Only the digest of its token is kept.
+
+    `browser_digest` is of the cookie of the browser that asked: there the link
+    works at once, anywhere else it asks for a click first, because scanners of
+    mail open links too. A row without a user was asked for an unknown address:
+    it can never sign in, and makes the answer take the same time.
+    """
+
+    digest = models.CharField(max_length=64, unique=True)
+    user = models.ForeignKey(User, models.CASCADE, null=True, related_name="sign_in_links")
+    browser_digest = models.CharField(max_length=64, blank=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+
+class Bucket(models.Model):
+    """How many tries somebody has left (accounts/throttle)."""
+
+    key = models.CharField(max_length=64, unique=True)
+    tokens = models.FloatField()
+    updated_at = models.DateTimeField(db_index=True)

@@ -1,0 +1,159 @@
+"""What a late event means: this is where the log is folded again.
+
+Servers may deliver out of order. An event that was received before something
+that is already in the state cannot be folded on top of it; its check's log is
+folded again from the last change by hand (or from the oldest line at hand), and
+the flips that nobody was told of yet are written anew. What was told stays told.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from app.checks.state import (
+    Action,
+    Event,
+    Recorded,
+    Rules,
+    State,
+    Status,
+    StatusFlip,
+    apply,
+    counts_after_hand,
+    meaning,
+    silence,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A line of the log: when it was received, what it meant, its run id."""
+
+    received_at: datetime
+    action: Action
+    rid: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFlip:
+    """A flip in the database; `told` when notifications were made of it."""
+
+    flip: StatusFlip
+    told: bool
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What the database knows of a check since its last change by hand, oldest first.
+
+    `lines` are its pings that change a state (success, start, fail). With
+    `is_cut` there were older ones that are not at hand.
+    """
+
+    lines: tuple[Logged, ...] = ()
+    flips: tuple[KnownFlip, ...] = ()
+    is_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refold:
+    """The new state, the log's new lines, flips to insert and flips to delete."""
+
+    state: State
+    recorded: tuple[Recorded, ...]
+    insert: tuple[StatusFlip, ...]
+    delete: tuple[StatusFlip, ...]
+
+
+def is_late(state: State, received_at: datetime) -> bool:
+    """Return True when something at or after `received_at` is already in the state."""
+    known = (state.last_ping_at, state.last_start_at, state.status_since)
+    return any(moment is not None and received_at <= moment for moment in known)
+
+
+def refold(rules: Rules, state: State, history: History, events: Sequence[Event]) -> Refold:
+    """Fold the history and `events` again.
+
+    The result is that of in-order delivery, except that flips which were told
+    are neither repeated nor undone: a correction follows them instead.
+    """
+    recorded = tuple(
+        Recorded(event, state.n_pings + place, meaning(rules, state.status, event))
+        for place, event in enumerate(events, start=1)
+    )
+    counted = replace(state, n_pings=state.n_pings + len(recorded))
+    lines = _lines(state, history, recorded)
+    if len(lines) == len(history.lines):
+        return Refold(counted, recorded, (), ())
+    folded, flips = _folded(rules, state, history, lines)
+    since = [known for known in history.flips if known.flip.at >= lines[0].received_at]
+    told = [known.flip for known in since if known.told]
+    if told:
+        flips = _after_told(told[-1], flips, folded.status, lines[-1].received_at)
+        folded = replace(folded, status_since=(flips or told)[-1].at)
+    waiting = [known.flip for known in since if not known.told]
+    keys, known_keys = {_key(flip) for flip in flips}, {_key(known.flip) for known in since}
+    return Refold(
+        replace(folded, n_pings=counted.n_pings),
+        recorded,
+        insert=tuple(flip for flip in flips if _key(flip) not in known_keys),
+        delete=tuple(flip for flip in waiting if _key(flip) not in keys),
+    )
+
+
+def _key(flip: StatusFlip) -> tuple[datetime, Status]:
+    return flip.at, flip.new
+
+
+def _lines(state: State, history: History, recorded: Sequence[Recorded]) -> list[Logged]:
+    """Merge what is logged with what came late, leaving out what cannot count."""
+    oldest = history.lines[0].received_at if history.is_cut and history.lines else None
+    late = [
+        Logged(line.event.received_at, line.action, line.event.rid)
+        for line in recorded
+        if line.action not in (Action.LOG, Action.IGN)
+        and counts_after_hand(state, line.event)
+        and (oldest is None or line.event.received_at >= oldest)
+    ]
+    return sorted(
+        [*history.lines, *late],
+        key=lambda line: (line.received_at, line.action, str(line.rid)),
+    )
+
+
+def _folded(
+    rules: Rules, state: State, history: History, lines: Sequence[Logged]
+) -> tuple[State, list[StatusFlip]]:
+    paused = state.status is Status.PAUSED
+    began = Status.PAUSED if paused else Status.NEW
+    before = [known.flip for known in history.flips if known.flip.at < lines[0].received_at]
+    folded = State(
+        status=before[-1].new if before else began,
+        status_since=before[-1].at if before else state.changed_by_hand_at,
+        changed_by_hand_at=state.changed_by_hand_at,
+    )
+    flips: list[StatusFlip] = []
+    for line in lines:
+        folded, more = apply(rules, folded, line.action, line.received_at, line.rid)
+        flips += more
+    if state.status_since is not None:
+        # Somebody judged the check at that time: the clock had got so far.
+        folded, more = silence(folded, state.status_since)
+        flips += more
+    return folded, flips
+
+
+def _after_told(
+    told: StatusFlip, flips: Sequence[StatusFlip], status: Status, newest: datetime
+) -> list[StatusFlip]:
+    """Return the flips that go on from what was told, ending in `status`."""
+    current, kept = told.new, []
+    for flip in flips:
+        if flip.at > told.at and flip.new is not current:
+            kept.append(replace(flip, old=current))
+            current = flip.new
+    if current is not status:
+        at = max(newest, (kept[-1] if kept else told).at + timedelta(microseconds=1))
+        kept.append(StatusFlip(at, current, status))
+    return kept

@@ -1,0 +1,189 @@
+"""Apply a batch of a journal: fold it into the checks and move the position, in one transaction."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from app.accounts.models import Project
+from app.checks import late, state
+from app.checks.models import Check, Flip
+from app.checks.schedule import ScheduleError
+from app.pings.frames import Entry
+from app.pings.journal import Place
+from app.pings.journal_reader import Batch
+from app.pings.models import Ping, Position
+from app.pings.protocol import Slug
+from app.pings.store import store
+from app.pings.store.rows import Changed, Loaded, wake_at
+from app.pings.wire import Verdict
+
+log = logging.getLogger(__name__)
+
+MOST_LINES_REFOLDED = 500
+PUT_ASIDE = timedelta(hours=1)
+
+
+class PositionMovedError(Exception):
+    """Somebody else moved this journal's position: the batch is not ours to apply."""
+
+
+@dataclass(slots=True)
+class Applied:
+    """What applying a batch did. `to_prune` are checks whose log may be too long."""
+
+    verdicts: list[tuple[Place, Verdict]] = field(default_factory=list)
+    pings: int = 0
+    dropped: int = 0
+    wakes_notifier: bool = False
+    to_prune: list[tuple[int, int]] = field(default_factory=list)
+
+
+def apply(position_id: int, batch: Batch, applied_before: datetime | None) -> Applied:
+    """Apply the batch exactly once. PositionMovedError when it was applied already.
+
+    `applied_before` is stored as the position's T when it is given.
+    """
+    done = Applied()
+    with transaction.atomic():
+        swap(position_id, batch.start, batch.end, applied_before)
+        found = _resolve(batch.entries, done)
+        loaded = store().load(sorted(found))
+        missing = found.keys() - {check.code for check in loaded}
+        done.dropped += sum(len(found[code]) for code in missing)
+        changed = [_folded(check, found[check.code], done) for check in loaded]
+        store().write(changed)
+        _say_verdicts(batch.entries, missing, done)
+    return done
+
+
+def swap(position_id: int, old: Place, new: Place, applied_before: datetime | None) -> None:
+    """Move the position from the expected old place, or raise PositionMovedError."""
+    values: dict[str, object] = {"segment": new.segment, "offset": new.offset}
+    if applied_before is not None:
+        values["applied_before"] = applied_before
+    mine = Position.objects.filter(pk=position_id, segment=old.segment, offset=old.offset)
+    if mine.update(**values) != 1:
+        raise PositionMovedError(f"position {position_id} is not at {old} any more")
+
+
+def _resolve(
+    entries: Sequence[tuple[Entry, Place]], done: Applied
+) -> dict[UUID, list[tuple[Entry, Place]]]:
+    """Return the entries by check; slugs are looked up, and made where asked for."""
+    found: dict[UUID, list[tuple[Entry, Place]]] = defaultdict(list)
+    slugs: dict[Slug, tuple[UUID | None, Verdict]] = {}
+    for entry, place in entries:
+        if isinstance(entry.target, UUID):
+            found[entry.target].append((entry, place))
+            continue
+        known = slugs.get(entry.target)
+        if known is None or (known[1] is Verdict.NOT_FOUND and entry.create):
+            known = slugs[entry.target] = _resolve_slug(entry.target, create=entry.create)
+        code, verdict = known
+        if code is not None:
+            found[code].append((entry, place))
+            slugs[entry.target] = code, Verdict.EXISTS
+        else:
+            done.dropped += 1
+        if entry.asks:
+            done.verdicts.append((place, verdict))
+    return found
+
+
+def _resolve_slug(target: Slug, *, create: bool) -> tuple[UUID | None, Verdict]:
+    project = Project.objects.filter(ping_key_digest=target.key_digest).first()
+    if project is None:
+        return None, Verdict.NOT_FOUND
+    checks = Check.objects.filter(project=project)
+    codes = list(checks.filter(slug=target.slug).values_list("code", flat=True)[:2])
+    if codes:
+        return (codes[0], Verdict.EXISTS) if len(codes) == 1 else (None, Verdict.AMBIGUOUS)
+    if not create or checks.count() >= 2 * settings.CHECK_LIMIT:
+        return None, Verdict.NOT_FOUND
+    return Check.objects.provision(project, target.slug).code, Verdict.CREATED
+
+
+def _say_verdicts(
+    entries: Sequence[tuple[Entry, Place]], missing: set[UUID], done: Applied
+) -> None:
+    for entry, place in entries:
+        if entry.asks and isinstance(entry.target, UUID):
+            is_there = entry.target not in missing
+            done.verdicts.append((place, Verdict.EXISTS if is_there else Verdict.NOT_FOUND))
+
+
+def _folded(check: Loaded, entries: Sequence[tuple[Entry, Place]], done: Applied) -> Changed:
+    events = sorted((entry.event for entry, _ in entries), key=lambda event: event.received_at)
+    try:
+        changed = _judged(check, events)
+    except ScheduleError:
+        # A schedule that cannot be evaluated (a row from elsewhere) keeps its pings;
+        # the notifier looks at the check again in an hour.
+        log.exception("check put aside code=%s", check.code)
+        changed = _logged_only(check, events)
+    done.pings += len(changed.recorded)
+    lowered = changed.wake_at is not None and changed.wake_at != check.wake_at
+    done.wakes_notifier |= bool(changed.insert or changed.delete or lowered)
+    if changed.state.n_pings // 100 != check.state.n_pings // 100:
+        done.to_prune.append((check.id, changed.state.n_pings - settings.PING_LOG_LIMIT))
+    return changed
+
+
+def _judged(check: Loaded, events: Sequence[state.Event]) -> Changed:
+    if late.is_late(check.state, events[0].received_at):
+        again = late.refold(check.rules, check.state, _history(check), events)
+        return Changed(
+            check.id,
+            again.state,
+            wake_at(check.wake_at, again.state.down_at),
+            again.recorded,
+            again.insert,
+            again.delete,
+        )
+    folded = state.fold(check.rules, check.state, events)
+    wake = wake_at(check.wake_at, folded.state.down_at)
+    return Changed(check.id, folded.state, wake, folded.recorded, folded.flips)
+
+
+def _logged_only(check: Loaded, events: Sequence[state.Event]) -> Changed:
+    recorded = [
+        state.Recorded(event, check.state.n_pings + place, event.action)
+        for place, event in enumerate(events, start=1)
+    ]
+    n_pings = check.state.n_pings + len(recorded)
+    kept = replace(check.state, n_pings=n_pings, due_at=None, down_at=None)
+    return Changed(check.id, kept, events[-1].received_at + PUT_ASIDE, recorded, ())
+
+
+def _history(check: Loaded) -> late.History:
+    """Return what the log and the flips say since the last change by hand: two queries."""
+    since = check.state.changed_by_hand_at
+    lines = Ping.objects.filter(check_ref=check.id, action__in=("success", "start", "fail"))
+    flips = Flip.objects.filter(check_ref=check.id)
+    if since is not None:
+        lines, flips = lines.filter(received_at__gt=since), flips.filter(at__gt=since)
+    newest = list(
+        lines.order_by("-n").values_list("received_at", "action", "rid")[:MOST_LINES_REFOLDED]
+    )
+    logged = [late.Logged(at, state.Action(action), rid) for at, action, rid in newest]
+    is_cut = len(newest) == MOST_LINES_REFOLDED or check.state.n_pings >= settings.PING_LOG_LIMIT
+    known = [
+        late.KnownFlip(
+            state.StatusFlip(
+                flip.at,
+                state.Status(flip.old_status),
+                state.Status(flip.new_status),
+                state.Reason(flip.reason),
+            ),
+            told=flip.told_at is not None,
+        )
+        for flip in flips.order_by("at")
+    ]
+    logged.sort(key=lambda line: (line.received_at, line.action, str(line.rid)))
+    return late.History(tuple(logged), tuple(known), is_cut)

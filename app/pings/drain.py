@@ -1,0 +1,245 @@
+"""Drain the journals of this server into the database. One process a server.
+
+    journal -> journal_reader -> apply -> Ping, Check, Flip and the position, in one transaction
+
+It says T (Position.applied_before) once a second, and at once when it is asked.
+"""
+
+import logging
+import signal
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+
+from django.conf import settings
+from django.db import Error, InterfaceError, OperationalError, connection
+
+from app import wakeups
+from app.pings import directory_feed, journal_reader, poison, retention, wire
+from app.pings.apply import Applied, PositionMovedError, swap
+from app.pings.drain_links import Link, Links
+from app.pings.journal import Identity, JournalError, Place, read_identity
+from app.pings.models import Position
+from app.pings.store import store
+
+log = logging.getLogger(__name__)
+
+SAY_EACH_SECONDS = 1.0
+LONGEST_BACKOFF_SECONDS = 2.0
+HOUSEKEEPING_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class Draining:
+    """One journal being drained. `place` is what the database last said."""
+
+    directory: Path
+    identity: Identity
+    position_id: int
+    place: Place
+    said_at: float = 0.0
+    is_stuck: bool = False
+
+
+class Drain:
+    """Reads journals, applies batches, tells receivers and the notifier."""
+
+    def __init__(self, links: Links) -> None:
+        self._links = links
+        self._journals: dict[Path, Draining] = {}
+        self._sleeper: wakeups.Sleeper | None = None
+        self._is_connected = False
+        self._retry_at, self._backoff = 0.0, 0.1
+        self._directory_checked_at = self._housekept_at = 0.0
+        self._to_prune: deque[tuple[int, int]] = deque()
+        self._is_asked = False
+        self.is_stopping = False
+
+    def run(self) -> None:
+        """Work until told to stop. A database that is away is waited for."""
+        while not self.is_stopping:
+            has_more = False
+            if time.monotonic() >= self._retry_at:
+                with self._database():
+                    has_more = self._round()
+            self._wait(0.0 if has_more else self._sleep_seconds())
+
+    def _sleep_seconds(self) -> float:
+        if not self._is_connected:
+            return max(self._retry_at - time.monotonic(), 0.0)
+        return 0.0 if self._to_prune else SAY_EACH_SECONDS / 2
+
+    def _wait(self, seconds: float) -> None:
+        with self._database():
+            if self._links.serve(seconds, self._sleeper) and self._sleeper is not None:
+                self._sleeper.sleep(0)
+                self._is_asked = True
+                self._links.ask_all()
+
+    @contextmanager
+    def _database(self) -> Iterator[None]:
+        """Take trouble of the database as a reason to connect anew, a little later."""
+        try:
+            yield
+        except (OperationalError, InterfaceError, PositionMovedError) as error:
+            # PositionMovedError too: a commit whose answer was lost had succeeded,
+            # or the database is another one now. Ask it again how far it is.
+            log.warning("database is away reason=%s", str(error).strip().replace("\n", " "))
+            self._disconnect()
+            self._retry_at = time.monotonic() + self._backoff
+            self._backoff = min(self._backoff * 2, LONGEST_BACKOFF_SECONDS)
+
+    def _disconnect(self) -> None:
+        if self._sleeper is not None:
+            self._sleeper.close()
+        self._sleeper, self._is_connected = None, False
+        self._journals.clear()
+        try:
+            connection.close()
+        except Error:
+            connection.connection = None
+
+    def _round(self) -> bool:
+        """Do what there is to do; True when there is more to drain."""
+        if not self._is_connected:
+            connection.ensure_connection()
+            store().prepare()
+            self._sleeper = wakeups.sleeper(wakeups.DRAIN)
+            self._is_connected = True
+        self._find_journals()
+        self._feed_directories()
+        has_more = False
+        for draining in list(self._journals.values()):
+            has_more |= self._drain(draining)
+        self._backoff = 0.1
+        self._keep_house(is_idle=not has_more)
+        return has_more
+
+    # --- journals ---------------------------------------------------------------
+
+    def _find_journals(self) -> None:
+        if not settings.JOURNAL_DIR.is_dir():
+            return
+        for directory in settings.JOURNAL_DIR.iterdir():
+            if directory in self._journals:
+                continue
+            try:
+                identity = read_identity(directory)
+                if identity is not None:
+                    self._journals[directory] = self._begun(directory, identity)
+            except JournalError as error:
+                log.error("journal cannot be drained reason=%s", error)  # noqa: TRY400
+
+    def _begun(self, directory: Path, identity: Identity) -> Draining:
+        row, _ = Position.objects.get_or_create(
+            journal=identity.journal,
+            slot=identity.slot,
+            defaults={"server": settings.SERVER_NAME},
+        )
+        place = Place(row.segment, row.offset)
+        draining = Draining(directory, identity, row.pk, place)
+        try:
+            journal_reader.check(directory, identity, place)
+        except JournalError as error:
+            self._stick(draining, error)
+        return draining
+
+    def _stick(self, draining: Draining, error: JournalError) -> None:
+        """Stop draining a journal that cannot be understood: a person has to look."""
+        log.critical("journal is stuck slot=%d reason=%s", draining.identity.slot, error)
+        draining.is_stuck = True
+
+    def _drain(self, draining: Draining) -> bool:
+        if draining.is_stuck:
+            return False
+        link = self._links.of(draining.identity.journal, draining.identity.slot)
+        until = (link.end or Place()) if link else None
+        try:
+            batch = journal_reader.read(
+                draining.directory, draining.identity, draining.place, until=until
+            )
+        except JournalError as error:
+            self._stick(draining, error)
+            return False
+        is_all = link is not None and link.end is not None and batch.end >= link.end
+        applied_before = link.end_time if is_all and link else None
+        if batch.end == batch.start:
+            self._say(draining, applied_before)
+            return False
+        done = poison.apply_around(
+            draining.directory, draining.identity, draining.position_id, batch, applied_before
+        )
+        self._after(draining, batch.end, done, link)
+        if applied_before is not None:
+            draining.said_at = time.monotonic()
+        return not is_all
+
+    def _after(self, draining: Draining, end: Place, done: Applied, link: Link | None) -> None:
+        draining.place = end
+        if link is not None:
+            if done.verdicts:
+                said = [(place.segment, place.offset, verdict) for place, verdict in done.verdicts]
+                link.say(wire.Say.VERDICTS, said)
+            link.say(wire.Say.DRAINED, end.segment, end.offset)
+        if done.wakes_notifier or self._is_asked:
+            self._is_asked = False
+            wakeups.wake(wakeups.NOTIFIER)
+        if done.dropped:
+            log.info("pings dropped count=%d reason=no-such-check", done.dropped)
+        self._to_prune += done.to_prune
+
+    def _say(self, draining: Draining, applied_before: datetime | None) -> None:
+        """Say T when it is time, or when somebody asked."""
+        is_due = time.monotonic() - draining.said_at >= SAY_EACH_SECONDS * 0.9
+        if applied_before is None or not (is_due or self._is_asked):
+            return
+        swap(draining.position_id, draining.place, draining.place, applied_before)
+        draining.said_at = time.monotonic()
+        if self._is_asked:
+            self._is_asked = False
+            wakeups.wake(wakeups.NOTIFIER)
+
+    # --- the rest -----------------------------------------------------------------
+
+    def _feed_directories(self) -> None:
+        fresh = [link for link in self._links.known() if link.directory_number < 0]
+        if not fresh and time.monotonic() - self._directory_checked_at < SAY_EACH_SECONDS:
+            return
+        self._directory_checked_at = time.monotonic()
+        newest = directory_feed.newest()
+        for link in self._links.known():
+            if link.directory_number == newest:
+                continue
+            changes = directory_feed.changes_since(link.directory_number)
+            link.say(wire.Say.DIRECTORY, changes.packed())
+            link.directory_number = changes.number
+
+    def _keep_house(self, *, is_idle: bool) -> None:
+        if is_idle and self._to_prune:
+            check_id, up_to_n = self._to_prune.popleft()
+            if not retention.prune_pings(check_id, up_to_n):
+                self._to_prune.append((check_id, up_to_n))
+        if time.monotonic() - self._housekept_at < HOUSEKEEPING_SECONDS:
+            return
+        self._housekept_at = time.monotonic()
+        for draining in self._journals.values():
+            if not draining.is_stuck:
+                retention.drop_segments(draining.directory, draining.place)
+
+
+def run() -> None:
+    """Run the drain of this server until SIGTERM."""
+    drain = Drain(Links(settings.RUN_DIR / "drain.sock"))
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        drain.is_stopping = True
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    log.info("drain ready database=%s", connection.vendor)
+    drain.run()

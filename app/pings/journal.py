@@ -1,0 +1,246 @@
+"""The journal of one receiver: append-only segments, written before "OK" is said.
+
+    JOURNAL_DIR/<slot>/id          which journal this is, made once (JSON)
+    JOURNAL_DIR/<slot>/lock        held by the receiver that writes
+    JOURNAL_DIR/<slot>/<n>.journal segments; a number is never used again
+
+    JournalError
+    ├── JournalInUse    another receiver writes to this slot, or the directory was copied
+    ├── JournalFull     the journal has reached its bound in bytes
+    └── JournalBroken   the disk refused; nothing of the batch may be acknowledged
+"""
+
+import fcntl
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from app.pings.frames import HEADER_BYTES, segment_header
+
+SUFFIX = ".journal"
+
+
+class JournalError(Exception):
+    """The journal cannot take pings."""
+
+
+class JournalInUse(JournalError):
+    """Somebody else writes here."""
+
+
+class JournalFull(JournalError):
+    """No room is left within the bound."""
+
+
+class JournalBroken(JournalError):
+    """The disk refused a write or a sync."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A place in a journal: segment number, offset in bytes. (0, 0) is before everything."""
+
+    segment: int = 0
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which journal a directory holds."""
+
+    journal: UUID
+    slot: int
+    machine: str
+
+
+def segments(directory: Path) -> dict[int, Path]:
+    """Return the segments of a journal by their number, in order."""
+    found = {int(path.stem): path for path in directory.glob(f"*{SUFFIX}")}
+    return dict(sorted(found.items()))
+
+
+def segment_path(directory: Path, segment: int) -> Path:
+    """Return where a segment lies."""
+    return directory / f"{segment:016d}{SUFFIX}"
+
+
+def read_identity(directory: Path) -> Identity | None:
+    """Return which journal lies in a directory, None when none does."""
+    try:
+        said = json.loads((directory / "id").read_text("utf-8"))
+        return Identity(UUID(said["journal"]), int(said["slot"]), str(said["machine"]))
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        message = f"{directory / 'id'} cannot be read ({error}). Restore it, or move the directory"
+        raise JournalError(f"{message} away to begin a new journal.") from error
+
+
+def machine_id() -> str:
+    """Return what tells this machine from a copy of it; empty when it does not say."""
+    try:
+        return Path("/etc/machine-id").read_text("ascii").strip()
+    except OSError:
+        return ""
+
+
+class Journal:
+    """The writing end. One process, one thread at a time; `append` blocks on the disk."""
+
+    def __init__(
+        self, directory: Path, slot: int, *, limit_bytes: int, segment_bytes: int
+    ) -> None:
+        self._directory, self._slot = directory, slot
+        self._limit_bytes, self._segment_bytes = limit_bytes, segment_bytes
+        directory.mkdir(parents=True, exist_ok=True)
+        self._lock = self._locked()
+        self.identity = self._identity()
+        self._handle: int | None = None
+        self._segment = max(segments(directory), default=0)
+        self._offset = 0
+        self._older_bytes = 0
+        self.roll()
+
+    @property
+    def end(self) -> Place:
+        """Return the place behind the last byte that is on disk."""
+        return Place(self._segment, self._offset)
+
+    @property
+    def used_bytes(self) -> int:
+        """Return the size of all segments, as of the last `measure` and what was added."""
+        return self._older_bytes + self._offset
+
+    def measure(self) -> None:
+        """Look how much the older segments take: the drain deletes them."""
+        older = [
+            path for number, path in segments(self._directory).items() if number != self._segment
+        ]
+        self._older_bytes = sum(_size(path) for path in older)
+
+    def append(self, frames: bytes) -> Place:
+        """Write frames and sync them; return the place behind them.
+
+        JournalFull before anything is written; JournalBroken when the disk
+        refused: then the segment is left as it is and never written again.
+        """
+        if not self._has_room(len(frames)):
+            self.measure()
+            if not self._has_room(len(frames)):
+                raise JournalFull(f"journal has {self.used_bytes} of {self._limit_bytes} bytes")
+        if self._handle is None or self._offset >= self._segment_bytes:
+            self.roll()
+        assert self._handle is not None
+        try:
+            _write_all(self._handle, frames)
+            os.fdatasync(self._handle)
+        except OSError as error:
+            # After a failed sync the kernel may have dropped the pages and call
+            # the next sync a success: this file cannot be trusted any more.
+            self._abandon()
+            raise JournalBroken(f"journal write failed: {error}") from error
+        self._offset += len(frames)
+        return self.end
+
+    def roll(self) -> None:
+        """Go on in a new segment, whose name is on disk before anything is in it."""
+        self._abandon()
+        number = max(self._segment, max(segments(self._directory), default=0)) + 1
+        path = segment_path(self._directory, number)
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
+        try:
+            handle = os.open(path, flags, 0o600)
+            try:
+                _write_all(handle, segment_header(self.identity.journal, self._slot, number))
+                os.fdatasync(handle)
+                _sync_directory(self._directory)
+            except OSError:
+                os.close(handle)
+                raise
+        except OSError as error:
+            raise JournalBroken(f"journal cannot begin {path.name}: {error}") from error
+        self._handle, self._segment, self._offset = handle, number, HEADER_BYTES
+        self.measure()
+
+    def close(self) -> None:
+        """Stop writing and let go of the slot."""
+        self._abandon()
+        os.close(self._lock)
+
+    def _has_room(self, size: int) -> bool:
+        # Full is full for every ping: a small one does not slip in behind a refused one.
+        return self.used_bytes + max(size, self._limit_bytes // 100) <= self._limit_bytes
+
+    def _abandon(self) -> None:
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+    def _locked(self) -> int:
+        handle = os.open(self._directory / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            message = f"another receiver writes to slot {self._slot} in {self._directory}"
+            raise JournalInUse(f"{message}. Give each receiver a slot of its own.") from None
+        return handle
+
+    def _identity(self) -> Identity:
+        known = read_identity(self._directory)
+        if known is None:
+            return self._new_identity()
+        if known.machine != machine_id() and known.machine and machine_id():
+            os.close(self._lock)
+            raise JournalInUse(
+                f"the journal in {self._directory} was made on another machine. If it was "
+                f"copied, delete the copy; if it was moved, delete {self._directory / 'id'} "
+                "once it is drained."
+            )
+        return known
+
+    def _new_identity(self) -> Identity:
+        identity = Identity(uuid4(), self._slot, machine_id())
+        said = {
+            "journal": str(identity.journal),
+            "slot": identity.slot,
+            "machine": identity.machine,
+        }
+        write_whole(self._directory / "id", json.dumps(said).encode())
+        return identity
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Replace a file: readers see the old one or the new one, also after a power cut."""
+    beside = path.with_name(f"{path.name}.new")
+    handle = os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+    try:
+        _write_all(handle, data)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    beside.replace(path)
+    _sync_directory(path.parent)
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]
+
+
+def _sync_directory(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

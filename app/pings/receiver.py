@@ -1,0 +1,180 @@
+"""Receive pings over HTTP: `python -m app.pings.receiver`. No Django in this process.
+
+    protocol -> intake -> journal -> (answer) ... drain
+"""
+
+import asyncio
+import contextlib
+import logging
+import resource
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+import uvloop
+
+from app import settings
+from app.checks.state import Event
+from app.parent_death import end_with_parent
+from app.pings import directory, protocol
+from app.pings.connection import Answering, Connection
+from app.pings.drain_client import DrainClient
+from app.pings.intake import Intake
+from app.pings.journal import Journal, JournalError
+from app.pings.protocol import Answer, Request
+
+log = logging.getLogger(__name__)
+
+MOST_CONNECTIONS = 10_000
+MOST_BODY_BYTES = 64 * 2**20
+STOP_SECONDS = 1.5
+
+
+class Receiver:
+    """One receiver process: its intake, its connections, its bounds."""
+
+    def __init__(self, intake: Intake, pages_socket: str | None) -> None:
+        self.body_limit = settings.PING_BODY_LIMIT
+        self.trusted = settings.TRUSTED_PROXIES
+        self.pages_socket = pages_socket
+        self._intake = intake
+        self._connections: set[Connection] = set()
+        self._most_connections = _most_connections()
+        self._body_bytes = 0
+        self._logged_total = 0
+
+    def take(self, request: Request, event: Event, answered: Answering) -> None:
+        """Take a ping."""
+        self._intake.take(request, event, answered)
+
+    async def health(self, name: str) -> Answer:
+        """Answer `/-/prompt` and `/-/accepting`: 200 or 503."""
+        if name == "prompt":
+            is_well = self._intake.is_prompt()
+        elif name == "accepting":
+            is_well = await self._intake.is_accepting()
+        else:
+            return protocol.NOT_FOUND
+        word = f"{'' if is_well else 'not '}{name}"
+        return Answer(200 if is_well else 503, word)
+
+    def reserve(self, size: int) -> bool:
+        """Reserve memory for a body."""
+        if self._body_bytes + size > MOST_BODY_BYTES:
+            return False
+        self._body_bytes += size
+        return True
+
+    def release(self, size: int) -> None:
+        """Give memory back."""
+        self._body_bytes -= size
+
+    def opened(self, connection: Connection) -> bool:
+        """Note a connection; False when there are too many."""
+        self._connections.add(connection)
+        return len(self._connections) <= self._most_connections
+
+    def closed(self, connection: Connection) -> None:
+        """Forget a connection."""
+        self._connections.discard(connection)
+
+    def sweep(self) -> None:
+        """Close what took too long; once a second."""
+        now = time.monotonic()
+        for connection in list(self._connections):
+            connection.expire(now)
+
+    def log_second(self) -> None:
+        """Log a line while there is traffic."""
+        taken, self._logged_total = (
+            self._intake.taken_total - self._logged_total,
+            self._intake.taken_total,
+        )
+        queued = self._intake.queued()
+        if taken or queued:
+            dwell_ms = int(self._intake.dwell_seconds() * 1_000)
+            log.info("pings per_second=%d queued=%d dwell_ms=%d", taken, queued, dwell_ms)
+
+    async def stop(self) -> None:
+        """Answer what was asked, then close everything, within STOP_SECONDS."""
+        for connection in list(self._connections):
+            connection.finish()
+        give_up = time.monotonic() + STOP_SECONDS
+        while self._connections and time.monotonic() < give_up:
+            await asyncio.sleep(0.02)
+
+
+async def serve() -> None:
+    """Serve until SIGTERM or SIGINT."""
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    slot = settings.RECEIVER_SLOT
+    journal = Journal(
+        settings.JOURNAL_DIR / str(slot),
+        slot,
+        limit_bytes=settings.JOURNAL_LIMIT_BYTES,
+        segment_bytes=settings.SEGMENT_BYTES,
+    )
+    snapshot = settings.JOURNAL_DIR / str(slot) / "directory"
+    intake = Intake(journal, directory.load(snapshot))
+    receiver = Receiver(intake, str(settings.RUN_DIR / "pages.sock"))
+    drain = DrainClient(intake, journal.identity, settings.RUN_DIR / "drain.sock", snapshot)
+    server = await loop.create_server(
+        lambda: Connection(receiver), sock=None, host=_hosts(), port=settings.PORT, backlog=2048
+    )
+    tasks = [loop.create_task(drain.run()), loop.create_task(_each_second(receiver, drain))]
+    log.info("receiver ready port=%d slot=%d checks=%d", settings.PORT, slot, len(intake.directory))
+    await stopping.wait()
+    server.close()
+    await receiver.stop()
+    await intake.close()
+    for task in tasks:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _each_second(receiver: Receiver, drain: DrainClient) -> None:
+    while True:
+        await asyncio.sleep(1)
+        drain.tick()
+        receiver.sweep()
+        receiver.log_second()
+
+
+def _hosts() -> list[str]:
+    """Return where to listen; ::1 only on a machine that has it."""
+    if settings.HOST:
+        return [settings.HOST]
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as probe:
+        probe.bind(("::1", 0))
+        return ["127.0.0.1", "::1"]
+    return ["127.0.0.1"]
+
+
+def _most_connections() -> int:
+    """Return how many connections fit below the limit of open files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        soft = hard
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return min(MOST_CONNECTIONS, (soft - 64) // 2)
+
+
+def main() -> None:
+    """Run one receiver."""
+    end_with_parent()
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    Path(settings.RUN_DIR).mkdir(parents=True, exist_ok=True)
+    try:
+        uvloop.run(serve())
+    except (JournalError, OSError) as error:
+        sys.exit(f"receiver cannot run: {error}")
+
+
+if __name__ == "__main__":
+    main()

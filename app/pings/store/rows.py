@@ -1,0 +1,156 @@
+"""What the drain reads and writes of a check, whatever the database. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from app.checks.schedule import Kind, Schedule
+from app.checks.state import Recorded, Rules, State, Status, StatusFlip
+
+# In the order of `rules_of` and `state_of`; the primary key and the code come first.
+RULE_COLUMNS = (
+    "kind",
+    "period_seconds",
+    "grace_seconds",
+    "schedule",
+    "tz",
+    "methods",
+    "manual_resume",
+    "filter_http_body",
+    "success_kw",
+    "failure_kw",
+    "start_kw",
+    "filter_default_fail",
+)
+STATE_COLUMNS = (
+    "status",
+    "n_pings",
+    "last_ping_at",
+    "last_start_at",
+    "last_start_rid",
+    "last_duration_us",
+    "status_since",
+    "changed_by_hand_at",
+    "due_at",
+    "down_at",
+)
+COLUMNS = ("id", "code", *RULE_COLUMNS, *STATE_COLUMNS, "wake_at")
+STATE_START = 2 + len(RULE_COLUMNS)
+PING_COLUMNS = (
+    "check_id",
+    "n",
+    "received_at",
+    "action",
+    "exit_status",
+    "rid",
+    "scheme",
+    "method",
+    "remote_addr",
+    "user_agent",
+    "body",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A check under its row's lock."""
+
+    id: int
+    code: UUID
+    rules: Rules
+    state: State
+    wake_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What is to be written of a check."""
+
+    id: int
+    state: State
+    wake_at: datetime | None
+    recorded: Sequence[Recorded]
+    insert: Sequence[StatusFlip]
+    delete: Sequence[StatusFlip] = ()
+
+
+@lru_cache(maxsize=65_536)
+def rules_of(
+    kind: str,
+    period_seconds: int,
+    grace_seconds: int,
+    schedule: str,
+    tz: str,
+    methods: str,
+    *filters: Any,
+) -> Rules:
+    """Return the rules of the columns RULE_COLUMNS; checks that agree share them."""
+    manual_resume, filter_http_body, success_kw, failure_kw, start_kw, default_fail = filters
+    return Rules(
+        schedule=Schedule(Kind(kind), period_seconds, schedule, tz),
+        grace=timedelta(seconds=grace_seconds),
+        methods=methods,
+        manual_resume=bool(manual_resume),
+        filter_http_body=bool(filter_http_body),
+        success_kw=success_kw,
+        failure_kw=failure_kw,
+        start_kw=start_kw,
+        filter_default_fail=bool(default_fail),
+    )
+
+
+def state_of(
+    status: str,
+    n_pings: int,
+    last_ping_at: datetime | None,
+    last_start_at: datetime | None,
+    last_start_rid: UUID | None,
+    last_duration_us: int | None,
+    *times: datetime | None,
+) -> State:
+    """Return the state of the columns STATE_COLUMNS."""
+    duration = None if last_duration_us is None else timedelta(microseconds=last_duration_us)
+    since, by_hand, due_at, down_at = times
+    return State(
+        Status(status),
+        n_pings,
+        last_ping_at,
+        last_start_at,
+        last_start_rid,
+        duration,
+        since,
+        by_hand,
+        due_at,
+        down_at,
+    )
+
+
+def ping_values(changed: Sequence[Changed]) -> Iterator[tuple[Any, ...]]:
+    """Yield the values of PING_COLUMNS for every new line of the log."""
+    for check in changed:
+        for line in check.recorded:
+            event = line.event
+            yield (
+                check.id,
+                line.n,
+                event.received_at,
+                line.action.value,
+                event.exit_status,
+                event.rid,
+                event.scheme,
+                event.method,
+                event.remote_addr,
+                # PostgreSQL's text has no NUL.
+                event.user_agent.replace("\0", "\ufffd"),
+                event.body or None,
+            )
+
+
+def wake_at(old: datetime | None, down_at: datetime | None) -> datetime | None:
+    """Return the lower bound of the deadline, changed only when it has to be lowered."""
+    if down_at is None or (old is not None and old <= down_at):
+        return old
+    return down_at

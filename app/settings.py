@@ -1,0 +1,246 @@
+"""Settings of every process, read from the environment (docs/settings.md).
+
+Imports no Django, so that a receiver can read it without loading Django.
+"""
+
+import os
+import secrets
+import socket
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from app import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# --- where ------------------------------------------------------------------
+DATA_DIR = Path(
+    env.text("STILLHERE_DATA_DIR", "./var", "Directory of the database, the journals and the mail.")
+)
+DATA_DIR = DATA_DIR if DATA_DIR.is_absolute() else BASE_DIR / DATA_DIR
+RUN_DIR = DATA_DIR / "run"
+JOURNAL_DIR = DATA_DIR / "journal"
+MAIL_DIR = DATA_DIR / "mail"
+
+HOST = env.text("HOST", "", "Address to listen on; empty means 127.0.0.1 and ::1.")
+PORT = env.whole("PORT", 8000, "Port for pages and pings.", least=1, most=65535)
+SITE_ROOT = env.url("SITE_ROOT", f"http://localhost:{PORT}", "Public address of the pages.")
+PING_ENDPOINT = env.url("PING_ENDPOINT", f"{SITE_ROOT}/ping", "Public address of the pings.") + "/"
+SITE_NAME = env.text("SITE_NAME", "Stillhere", "Name of the service in pages and mail.")
+SERVER_NAME = env.text("SERVER_NAME", socket.gethostname(), "Label of this server.")
+
+# --- security ---------------------------------------------------------------
+DEBUG = env.flag("DEBUG", False, "Django's debug pages. Never on a public server.")
+
+
+def _secret_key() -> str:
+    given = env.text("SECRET_KEY", "", "Signs sessions and links. Made in the data directory.")
+    if given:
+        return given
+    path = DATA_DIR / "secret_key"
+    DATA_DIR.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        return path.read_text("ascii").strip()
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(secrets.token_urlsafe(50))
+        file.flush()
+        os.fsync(file.fileno())
+    return path.read_text("ascii").strip()
+
+
+SECRET_KEY = _secret_key()
+_SITE = urlsplit(SITE_ROOT)
+IS_HTTPS = _SITE.scheme == "https"
+ALLOWED_HOSTS = env.names(
+    "ALLOWED_HOSTS",
+    f"{_SITE.hostname},localhost,127.0.0.1,[::1]",
+    "Host names that pages answer to.",
+)
+TRUSTED_PROXIES = env.networks(
+    "TRUSTED_PROXIES", "127.0.0.0/8,::1", "Whose X-Forwarded-For and -Proto are believed."
+)
+CSRF_TRUSTED_ORIGINS = [f"{_SITE.scheme}://{_SITE.netloc}"]
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 60 * 60 * 24 * 30
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = IS_HTTPS
+SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365 if IS_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = False
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# --- pings ------------------------------------------------------------------
+MIN_PERIOD_SECONDS = env.whole(
+    "MIN_PERIOD_SECONDS", 60, "Shortest period and grace of a check.", least=1
+)
+PING_BODY_LIMIT = env.whole("PING_BODY_LIMIT", 100_000, "Bytes kept of a ping's body.", most=10**6)
+PING_LOG_LIMIT = env.whole("PING_LOG_LIMIT", 1_000, "Pings kept for each check.", least=1)
+CHECK_LIMIT = env.whole("CHECK_LIMIT", 10_000, "Checks in a project; create=1 may double it.")
+RECEIVER_SLOT = env.whole(
+    "RECEIVER_SLOT", 0, "Which journal of this server a receiver writes.", most=999
+)
+JOURNAL_LIMIT_BYTES = env.whole(
+    "JOURNAL_LIMIT_BYTES",
+    2 * 1024**3,
+    "Bytes of one receiver's journal; when full, pings are answered 503.",
+    least=2**20,
+)
+SEGMENT_BYTES = env.whole("SEGMENT_BYTES", 64 * 2**20, "Size of a journal file.", least=4096)
+JOURNAL_KEEP_SECONDS = env.whole(
+    "JOURNAL_KEEP_SECONDS", 900, "How long a drained journal file is kept at least."
+)
+SILENT_RECEIVER_SECONDS = env.whole(
+    "SILENT_RECEIVER_SECONDS", 120, "How long a receiver that says nothing holds alerts.", least=1
+)
+
+# --- database ---------------------------------------------------------------
+DATABASE_URL = env.text(
+    "DATABASE_URL", "", "postgresql://user:password@host/name; empty means SQLite."
+)
+
+
+def _sqlite() -> dict[str, Any]:
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(DATA_DIR / "stillhere.sqlite3"),
+        "CONN_MAX_AGE": None,
+        "OPTIONS": {
+            "timeout": 10,
+            "transaction_mode": "IMMEDIATE",
+            # WAL lets pages read while the drain writes. FULL: what a person
+            # saved is on disk; the drain lowers it for itself (pings/store).
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+        },
+    }
+
+
+def _postgresql(dsn: str) -> dict[str, Any]:
+    from psycopg2 import ProgrammingError
+    from psycopg2.extensions import parse_dsn
+
+    try:
+        parts: dict[str, Any] = parse_dsn(dsn)
+    except ProgrammingError:
+        # The DSN may hold a password: name the variable, never its value.
+        raise env.SettingError(
+            "DATABASE_URL cannot be used: it has to be postgresql://user:password@host/name."
+        ) from None
+    known = {key: parts.pop(key, "") for key in ("dbname", "user", "password", "host", "port")}
+    defaults = {"connect_timeout": 5, "keepalives_idle": 5, "tcp_user_timeout": 10_000}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": known.pop("dbname"),
+        **{key.upper(): value for key, value in known.items()},
+        "CONN_MAX_AGE": 600,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            "application_name": "stillhere",
+            "options": "-c statement_timeout=30000 -c lock_timeout=10000",
+            **defaults,
+            **parts,
+        },
+    }
+
+
+DATABASES = {"default": _postgresql(DATABASE_URL) if DATABASE_URL else _sqlite()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- alerts -----------------------------------------------------------------
+ALLOW_PRIVATE_ADDRESSES = env.flag(
+    "ALLOW_PRIVATE_ADDRESSES", False, "Let webhooks reach private and loopback addresses."
+)
+NOTIFIER_WORKERS = env.whole("NOTIFIER_WORKERS", 8, "Alerts sent at a time.", least=1, most=256)
+EMAIL_HOST = env.text("EMAIL_HOST", "", "SMTP server; empty keeps mail in the data directory.")
+EMAIL_PORT = env.whole("EMAIL_PORT", 587, "Port of the SMTP server.", least=1, most=65535)
+EMAIL_HOST_USER = env.text("EMAIL_HOST_USER", "", "Login at the SMTP server.")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD", "", "Password at the SMTP server.")
+EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", True, "STARTTLS (port 587).")
+EMAIL_USE_SSL = env.flag("EMAIL_USE_SSL", False, "TLS from the first byte (port 465).")
+EMAIL_TIMEOUT = env.whole("EMAIL_TIMEOUT", 15, "Seconds to wait for the SMTP server.", least=1)
+DEFAULT_FROM_EMAIL = env.text(
+    "DEFAULT_FROM_EMAIL", f"{SITE_NAME} <stillhere@localhost>", "Sender of all mail."
+)
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+EMAIL_BACKEND = (
+    "django.core.mail.backends.smtp.EmailBackend" if EMAIL_HOST else "app.local_mail.LocalMail"
+)
+
+# --- Django -----------------------------------------------------------------
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "app.accounts",
+    "app.checks",
+    "app.pings",
+    "app.alerts",
+    "app.pages",
+    "app.web",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "app.web.middleware.content_security_policy",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+ROOT_URLCONF = "app.urls"
+WSGI_APPLICATION = "app.wsgi.application"
+AUTH_USER_MODEL = "accounts.User"
+LOGIN_URL = "sign_in"
+LOGIN_REDIRECT_URL = "home"
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_I18N = False
+LANGUAGE_CODE = "en"
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "build" / "static"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {"django": {"handlers": [], "level": "INFO", "propagate": True}},
+}

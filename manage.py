@@ -1,0 +1,18 @@
+#!/usr/bin/env python
+"""Run one of the application's commands: `manage.py help` lists them."""
+
+import os
+import sys
+
+from app import deploy_checks, env
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "app.settings")
+    os.umask(0o077)  # what is made in the data directory is private
+    deploy_checks.register()
+    from django.core.management import execute_from_command_line
+
+    try:
+        execute_from_command_line(sys.argv)
+    except env.SettingError as error:
+        sys.exit(str(error))
