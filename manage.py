@@ -8,7 +8,6 @@ from app import deploy_checks, env
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "app.settings")
-    os.umask(0o077)  # what is made in the data directory is private
     deploy_checks.register()
     from django.core.management import execute_from_command_line
 

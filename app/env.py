@@ -86,9 +86,7 @@ def url(name: str, default: str, meaning: str) -> str:
     return _parsed(name, default, meaning, parse, "an address, as in https://still.example.org")
 
 
-def _parsed(
-    name: str, default: str, meaning: str, parse: Callable[[str], T], wanted: str
-) -> T:
+def _parsed(name: str, default: str, meaning: str, parse: Callable[[str], T], wanted: str) -> T:
     raw = text(name, default, meaning)
     try:
         return parse(raw)

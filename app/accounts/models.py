@@ -63,7 +63,10 @@ class Project(models.Model):
     code = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     name = models.CharField(max_length=100)
     created_at = models.DateTimeField(auto_now_add=True)
-    ping_key_digest = models.CharField(max_length=64, unique=True, null=True, editable=False)
+    # NULL, not "": many projects may have no ping key.
+    ping_key_digest = models.CharField(  # noqa: DJ001
+        max_length=64, unique=True, null=True, editable=False
+    )
     # Moves when the ping key does (checks.directory.next_change).
     directory_change = models.BigIntegerField(default=0, db_index=True, editable=False)
 

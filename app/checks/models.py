@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 
+from app import wakeups
 from app.accounts.models import Project
 from app.checks import state as states
 from app.checks.schedule import Kind, Schedule
@@ -117,6 +118,7 @@ class Check(models.Model):
                 if fields is not None:
                     kwargs["update_fields"] = [*fields, "directory_change"]
             super().save(*args, **kwargs)
+            transaction.on_commit(lambda: wakeups.wake(wakeups.DRAIN))
 
     @property
     def ping_url(self) -> str:
@@ -189,11 +191,11 @@ class Check(models.Model):
         with transaction.atomic():
             row = Check.objects.select_for_update().get(pk=self.pk)
             state, flips = change(row)
-            self.store_state(state, at_hand=True)
+            self.store_state(state)
             now = timezone.now()
             Flip.objects.bulk_create(Flip.of(self, flip, told_at=now) for flip in flips)
 
-    def store_state(self, state: states.State, *, at_hand: bool = False) -> None:
+    def store_state(self, state: states.State) -> None:
         """Write the state. `wake_at` becomes the exact deadline. Call it under the row's lock."""
         values = {
             "status": state.status.value,

@@ -1,6 +1,6 @@
 """Which checks have fallen silent? This is where they are declared down.
 
-Costs, with nothing due: three queries that ride on check_wake_at. A check that
+Costs, with nothing due: four queries that ride on check_wake_at. A check that
 goes down costs four statements in a transaction of its own, so that one which
 cannot be judged takes nothing with it.
 """
@@ -9,7 +9,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, InternalError, OperationalError, transaction
 from django.db.models import F, Q
 
 from app.checks import state as states
@@ -17,6 +17,9 @@ from app.checks.models import Check, Flip
 
 log = logging.getLogger(__name__)
 
+# The connection broke, a lock or a statement took too long, or the server is a
+# standby that takes no writes: no row is to blame.
+DATABASE_TROUBLE = (OperationalError, InterfaceError, InternalError)
 JUDGED_AT_ONCE = 100  # so that a storm of silence does not hold up telling of it
 PUT_ASIDE_FOR = timedelta(hours=1)
 
@@ -26,7 +29,8 @@ class Judged:
     """What judging gave.
 
     `is_held`: a deadline has passed, but a receiver may still hold a ping from
-    before it, or somebody is changing the check just now. `is_more`: call again, there were more than are judged at once.
+    before it, or somebody is changing the check just now.
+    `is_more`: call again at once.
     `next_at`: the next time at which a check may be overdue.
     """
 
@@ -79,7 +83,7 @@ def _judge_or_put_aside(pk: int, horizon: datetime, now: datetime) -> bool:
     """Return True when the check went down."""
     try:
         return _judge_one(pk, horizon)
-    except (OperationalError, InterfaceError):
+    except DATABASE_TROUBLE:
         raise  # the database's trouble, not this check's
     except Exception:
         log.exception("check put aside check_id=%d until=%s", pk, now + PUT_ASIDE_FOR)

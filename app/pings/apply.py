@@ -43,6 +43,11 @@ class Applied:
     wakes_notifier: bool = False
     to_prune: list[tuple[int, int]] = field(default_factory=list)
 
+    @property
+    def has_created(self) -> bool:
+        """Return True when a check was made."""
+        return any(verdict is Verdict.CREATED for _, verdict in self.verdicts)
+
 
 def apply(position_id: int, batch: Batch, applied_before: datetime | None) -> Applied:
     """Apply the batch exactly once. PositionMovedError when it was applied already.

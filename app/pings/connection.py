@@ -9,32 +9,31 @@ at a time, REQUEST_SECONDS from a request's first byte to its last.
 import asyncio
 import time
 from collections import deque
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol, cast
 
 import httptools
 
 from app.checks.state import Event
+from app.env import Network
+from app.pings import exchange as exchanges
 from app.pings import protocol
+from app.pings.exchange import Exchange, Health
 from app.pings.protocol import Answer, Request
-from app.pings.relay import Head, Relay
+from app.pings.relay import Relay
 
 HEAD_BYTES = 16 * 1024
 MOST_HEADERS = 100
 PIPELINED = 64
 REQUEST_SECONDS = 60
 IDLE_SECONDS = 75
-HEALTH_PREFIX = "/-/"
-_LATER = datetime(1970, 1, 1, tzinfo=UTC)  # the intake sets the true time
 
 
 class Server(Protocol):
     """What a connection needs of its receiver."""
 
     body_limit: int
-    trusted: tuple[protocol.Network, ...]
+    trusted: tuple[Network, ...]
     pages_socket: str | None
 
     def take(self, request: Request, event: Event, answered: "Answering") -> None:
@@ -63,19 +62,6 @@ class Answering(Protocol):
         """Take the answer."""
 
 
-@dataclass(slots=True)
-class _Exchange:
-    """One request, and its answer when it is there."""
-
-    url: bytes = b""
-    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
-    method: str = ""
-    body: bytearray = field(default_factory=bytearray)
-    keep_alive: bool = False
-    answer: bytes | None = None
-    relay: Relay | None = None
-
-
 class Connection(asyncio.Protocol):
     """Parses requests and writes answers in the order of the requests."""
 
@@ -84,8 +70,8 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport
         self._peer = ""
-        self._exchanges: deque[_Exchange] = deque()
-        self._request: _Exchange | None = None
+        self._exchanges: deque[Exchange] = deque()
+        self._request: Exchange | None = None
         self._head_bytes = 0
         self._in_head = True
         self._reserved = 0
@@ -95,12 +81,12 @@ class Connection(asyncio.Protocol):
     # --- asyncio.Protocol -----------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
         self._peer = str((transport.get_extra_info("peername") or ("",))[0])
         if not self._server.opened(self):
             self._refuse(Answer(503, "too many connections", retry_after_seconds=5))
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _error: Exception | None) -> None:
         self._server.closed(self)
         self._release()
         self._ending = True
@@ -150,7 +136,7 @@ class Connection(asyncio.Protocol):
     # --- httptools ------------------------------------------------------------
 
     def on_message_begin(self) -> None:
-        self._request = _Exchange()
+        self._request = Exchange()
         self._in_head = True
 
     def on_url(self, url: bytes) -> None:
@@ -168,19 +154,16 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         request = self._request
         assert request is not None
-        size = sum(len(name) + len(value) for name, value in request.headers)
-        if size > HEAD_BYTES:
+        if request.head_bytes > HEAD_BYTES:
             raise _TooLargeError(Answer(431, "request line and headers are too large"))
         self._in_head, self._head_bytes = False, 0
         request.method = self._parser.get_method().decode("ascii", "replace")
         request.keep_alive = self._parser.should_keep_alive()
-        if _header(request, b"expect").lower() == "100-continue":
+        if request.header(b"expect").lower() == "100-continue":
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self._exchanges.append(request)
-        path = request.url.partition(b"?")[0]
-        ours = path.startswith((protocol.PREFIX.encode(), HEALTH_PREFIX.encode()))
-        if not ours and self._server.pages_socket:
-            self._begin_relay(request)
+        if self._server.pages_socket and request.is_for_pages:
+            self._begin_relay(request, self._server.pages_socket)
 
     def on_body(self, body: bytes) -> None:
         request = self._request
@@ -210,74 +193,31 @@ class Connection(asyncio.Protocol):
 
     # --- what it means --------------------------------------------------------
 
-    def _handle(self, request: _Exchange) -> None:
+    def _handle(self, request: Exchange) -> None:
         answered = partial(self._answered, request)
-        try:
-            url = httptools.parse_url(request.url)
-            path, query = (url.path or b"/").decode("latin-1"), (url.query or b"").decode("latin-1")
-        except httptools.HttpParserInvalidURLError:
-            answered(Answer(400, "invalid url"))
-            return
-        if path.startswith(HEALTH_PREFIX):
-            self._health(path.removeprefix(HEALTH_PREFIX), request, answered)
-            return
-        ping = None
-        if path.startswith(protocol.PREFIX):
-            ping = protocol.parse(path.removeprefix(protocol.PREFIX), query)
-        if ping is None:
-            answered(protocol.NOT_FOUND)
-            return
-        self._server.take(ping, self._event(request, ping), answered)
+        asked = exchanges.meaning(request, self._peer, self._server.trusted)
+        if isinstance(asked, Answer):
+            answered(asked)
+        elif isinstance(asked, Health):
+            task = asyncio.get_running_loop().create_task(self._server.health(asked.name))
+            task.add_done_callback(lambda done: answered(done.result()))
+        else:
+            event = exchanges.event(request, asked, self._peer, self._server.trusted)
+            self._server.take(asked, event, answered)
 
-    def _event(self, request: _Exchange, ping: Request) -> Event:
-        said = _header(request, b"x-forwarded-proto").split(",")[0].strip().lower()
-        is_believed = said in ("http", "https") and protocol.is_trusted(
-            self._peer, self._server.trusted
-        )
-        forwarded = _header(request, b"x-forwarded-for")
-        return Event(
-            received_at=_LATER,
-            action=ping.action,
-            exit_status=ping.exit_status,
-            rid=ping.rid,
-            scheme=said if is_believed else "http",
-            method=request.method[: protocol.METHOD_CHARS],
-            remote_addr=protocol.client_address(self._peer, forwarded, self._server.trusted),
-            user_agent=_header(request, b"user-agent")[: protocol.USER_AGENT_CHARS],
-            body=bytes(request.body),
-        )
-
-    def _health(self, name: str, request: _Exchange, answered: Answering) -> None:
-        is_private = protocol.is_trusted(self._peer, self._server.trusted)
-        if not is_private or _header(request, b"x-forwarded-for"):
-            answered(protocol.NOT_FOUND)
-            return
-        task = asyncio.get_running_loop().create_task(self._server.health(name))
-        task.add_done_callback(lambda done: answered(done.result()))
-
-    def _begin_relay(self, request: _Exchange) -> None:
-        assert self._server.pages_socket
-        forwarded = _header(request, b"x-forwarded-for")
-        trusted = protocol.is_trusted(self._peer, self._server.trusted)
-        proto = _header(request, b"x-forwarded-proto") if trusted else ""
-        head = Head(
-            method=request.method,
-            url=request.url,
-            headers=request.headers,
-            client=protocol.client_address(self._peer, forwarded, self._server.trusted),
-            scheme="https" if proto.strip().lower() == "https" else "http",
-        )
-        request.relay = Relay(head, self._server.pages_socket, self._transport)
+    def _begin_relay(self, request: Exchange, pages_socket: str) -> None:
+        head = exchanges.relay_head(request, self._peer, self._server.trusted)
+        request.relay = Relay(head, pages_socket, self._transport)
         if self._exchanges[0] is request:
             request.relay.start()
 
     # --- answers, in order ----------------------------------------------------
 
-    def _answered(self, exchange: _Exchange, answer: Answer) -> None:
+    def _answered(self, exchange: Exchange, answer: Answer) -> None:
         exchange.answer = protocol.answer_bytes(
             answer,
             body_limit=self._server.body_limit,
-            keep_alive=exchange.keep_alive and not (self._ending and exchange is self._last()),
+            keep_alive=exchange.keep_alive and not self._is_last(exchange),
             is_head=exchange.method == "HEAD",
         )
         size = len(exchange.body)
@@ -285,6 +225,9 @@ class Connection(asyncio.Protocol):
         self._server.release(size)
         self._reserved -= size
         self._flush()
+
+    def _is_last(self, exchange: Exchange) -> bool:
+        return self._ending and self._exchanges[-1] is exchange
 
     def _flush(self) -> None:
         if self._transport.is_closing():
@@ -300,9 +243,6 @@ class Connection(asyncio.Protocol):
             self._transport.close()
         if was_full and len(self._exchanges) < PIPELINED and not self._ending:
             self._transport.resume_reading()
-
-    def _last(self) -> _Exchange | None:
-        return self._exchanges[-1] if self._exchanges else None
 
     def expire(self, now: float) -> None:
         """Close when the deadline has passed: 408 in mid-request, silently when idle."""
@@ -328,7 +268,7 @@ class Connection(asyncio.Protocol):
             self._transport.close()
             return
         if request is None or not self._exchanges or self._exchanges[-1] is not request:
-            request = _Exchange()
+            request = Exchange()
             self._exchanges.append(request)
         request.keep_alive = False
         self._answered(request, answer)
@@ -349,8 +289,3 @@ class _TooLargeError(Exception):
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.text)
         self.answer = answer
-
-
-def _header(request: _Exchange, name: bytes) -> str:
-    """Return a header's value ("" when absent, joined when repeated)."""
-    return ",".join(value.decode("latin-1") for key, value in request.headers if key == name)

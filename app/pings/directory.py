@@ -132,4 +132,3 @@ def load(path: Path) -> Directory:
     except (ValueError, TypeError, msgpack.UnpackException):
         path.replace(path.with_suffix(".damaged"))
     return directory
-

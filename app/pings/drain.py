@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -79,6 +79,7 @@ class Drain:
             if self._links.serve(seconds, self._sleeper) and self._sleeper is not None:
                 self._sleeper.sleep(0)
                 self._is_asked = True
+                self._directory_checked_at = 0.0
                 self._links.ask_all()
 
     @contextmanager
@@ -133,7 +134,7 @@ class Drain:
                 if identity is not None:
                     self._journals[directory] = self._begun(directory, identity)
             except JournalError as error:
-                log.error("journal cannot be drained reason=%s", error)  # noqa: TRY400
+                log.error("journal cannot be drained reason=%s", error)
 
     def _begun(self, directory: Path, identity: Identity) -> Draining:
         row, _ = Position.objects.get_or_create(
@@ -181,6 +182,10 @@ class Drain:
 
     def _after(self, draining: Draining, end: Place, done: Applied, link: Link | None) -> None:
         draining.place = end
+        if done.has_created:
+            # Before the verdict: who hears "Created" may ping again at once.
+            self._directory_checked_at = 0.0
+            self._feed_directories()
         if link is not None:
             if done.verdicts:
                 said = [(place.segment, place.offset, verdict) for place, verdict in done.verdicts]

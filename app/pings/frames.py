@@ -1,7 +1,7 @@
-"""How a ping is written into a journal: frames with a length and a checksum. Pure.
+r"""How a ping is written into a journal: frames with a length and a checksum. Pure.
 
     segment  = header, frame, frame, ...
-    header   = 8 bytes "SHJRNL1\\n", journal id (16), segment (u64), slot (u32), CRC-32 (u32)
+    header   = 8 bytes "SHJRNL1\n", journal id (16), segment (u64), slot (u32), CRC-32 (u32)
     frame    = 4 bytes magic, length (u32), CRC-32 (u32) of length and payload, payload
 
 Numbers are little-endian. The payload is a msgpack array (`Entry`). A frame's
@@ -72,7 +72,7 @@ def segment_header(journal: UUID, slot: int, segment: int) -> bytes:
 def encode(journal: UUID, entry: Entry) -> bytes:
     """Return the frame of an entry in that journal."""
     event, target = entry.event, entry.target
-    payload = msgpack.packb(
+    payload: bytes = msgpack.packb(
         (
             1,
             (event.received_at - _EPOCH) // _US,

@@ -1,13 +1,13 @@
 """The journal of one receiver: append-only segments, written before "OK" is said.
 
-    JOURNAL_DIR/<slot>/id          which journal this is, made once (JSON)
-    JOURNAL_DIR/<slot>/lock        held by the receiver that writes
-    JOURNAL_DIR/<slot>/<n>.journal segments; a number is never used again
+JOURNAL_DIR/<slot>/id          which journal this is, made once (JSON)
+JOURNAL_DIR/<slot>/lock        held by the receiver that writes
+JOURNAL_DIR/<slot>/<n>.journal segments; a number is never used again
 
-    JournalError
-    ├── JournalInUse    another receiver writes to this slot, or the directory was copied
-    ├── JournalFull     the journal has reached its bound in bytes
-    └── JournalBroken   the disk refused; nothing of the batch may be acknowledged
+JournalError
+├── JournalInUse    another receiver writes to this slot, or the directory was copied
+├── JournalFull     the journal has reached its bound in bytes
+└── JournalBroken   the disk refused; nothing of the batch may be acknowledged
 """
 
 import fcntl
@@ -89,9 +89,7 @@ def machine_id() -> str:
 class Journal:
     """The writing end. One process, one thread at a time; `append` blocks on the disk."""
 
-    def __init__(
-        self, directory: Path, slot: int, *, limit_bytes: int, segment_bytes: int
-    ) -> None:
+    def __init__(self, directory: Path, slot: int, *, limit_bytes: int, segment_bytes: int) -> None:
         self._directory, self._slot = directory, slot
         self._limit_bytes, self._segment_bytes = limit_bytes, segment_bytes
         directory.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """The reading end of a journal: this is where the drain gets its batches.
 
-    JournalError
-    └── PlaceUnknown   the place is beyond the journal, inside a frame, or its segment is missing
+JournalError
+└── PlaceUnknown   the place is beyond the journal, inside a frame, or its segment is missing
 """
 
 import logging
@@ -123,9 +123,7 @@ def _missing(directory: Path, segment: int) -> str:
     )
 
 
-def _chunk(
-    known: dict[int, Path], place: Place, until: Place | None, chunk_bytes: int
-) -> _Chunk:
+def _chunk(known: dict[int, Path], place: Place, until: Place | None, chunk_bytes: int) -> _Chunk:
     is_last = place.segment == max(known)
     with known[place.segment].open("rb") as file:
         if until is None:
@@ -166,4 +164,6 @@ def _keep_aside(directory: Path, segment: int, offset: int, data: bytes) -> None
         return
     aside.parent.mkdir(exist_ok=True)
     aside.write_bytes(data)
-    log.error("journal damage passed over segment=%d offset=%d bytes=%d", segment, offset, len(data))
+    log.error(
+        "journal damage passed over segment=%d offset=%d bytes=%d", segment, offset, len(data)
+    )

@@ -1,6 +1,6 @@
 """Receive pings over HTTP: `python -m app.pings.receiver`. No Django in this process.
 
-    protocol -> intake -> journal -> (answer) ... drain
+protocol -> intake -> journal -> (answer) ... drain
 """
 
 import asyncio

@@ -30,10 +30,10 @@ _DROPPED = {
     b"x-real-ip",
 }
 _STARTING = (
-    "<!doctype html><html lang=en><meta charset=utf-8><title>Back in a moment</title>"
-    "<h1>Back in a moment</h1><p>The pages are starting. Pings are taken meanwhile. "
-    "Reload in a few seconds."
-).encode()
+    b"<!doctype html><html lang=en><meta charset=utf-8><title>Back in a moment</title>"
+    b"<h1>Back in a moment</h1><p>The pages are starting. Pings are taken meanwhile. "
+    b"Reload in a few seconds."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class Relay(asyncio.Protocol):
     # --- asyncio.Protocol, towards the pages ----------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._up = cast(asyncio.Transport, transport)  # uvloop's is no subclass
+        self._up = cast("asyncio.Transport", transport)  # uvloop's is no subclass
         self._up.set_write_buffer_limits(_HIGH_WATER)
         self._up.write(self._head.packed() + bytes(self._pending))
         self._pending.clear()

@@ -25,7 +25,7 @@ def prune_pings(check_id: int, up_to_n: int) -> bool:
         return True
     old = Ping.objects.filter(check_ref=check_id, n__lte=up_to_n)
     ids = list(old.order_by("n").values_list("pk", flat=True)[:MOST_PRUNED])
-    Ping.objects.filter(pk__in=ids)._raw_delete("default")  # type: ignore[attr-defined]
+    Ping.objects.filter(pk__in=ids).delete()
     return len(ids) < MOST_PRUNED
 
 

@@ -8,113 +8,213 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='DirectoryCounter',
+            name="DirectoryCounter",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('value', models.BigIntegerField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("value", models.BigIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
-            name='Tombstone',
+            name="Tombstone",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.UUIDField(unique=True)),
-                ('directory_change', models.BigIntegerField(db_index=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("code", models.UUIDField(unique=True)),
+                ("directory_change", models.BigIntegerField(db_index=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Check',
+            name="Check",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('name', models.CharField(blank=True, max_length=100)),
-                ('slug', models.CharField(blank=True, max_length=100)),
-                ('tags', models.CharField(blank=True, max_length=500)),
-                ('desc', models.TextField(blank=True, max_length=2000)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('kind', models.CharField(choices=[('simple', 'simple'), ('cron', 'cron'), ('oncalendar', 'oncalendar')], default=app.checks.schedule.Kind['SIMPLE'], max_length=10)),
-                ('period_seconds', models.IntegerField(default=86400)),
-                ('grace_seconds', models.IntegerField(default=3600)),
-                ('schedule', models.CharField(blank=True, max_length=100)),
-                ('tz', models.CharField(default='UTC', max_length=36)),
-                ('methods', models.CharField(blank=True, choices=[('', 'any'), ('POST', 'POST')], max_length=4)),
-                ('manual_resume', models.BooleanField(default=False)),
-                ('filter_http_body', models.BooleanField(default=False)),
-                ('success_kw', models.CharField(blank=True, max_length=200)),
-                ('failure_kw', models.CharField(blank=True, max_length=200)),
-                ('start_kw', models.CharField(blank=True, max_length=200)),
-                ('filter_default_fail', models.BooleanField(default=False)),
-                ('status', models.CharField(choices=[('new', 'new'), ('up', 'up'), ('down', 'down'), ('paused', 'paused')], default=app.checks.state.Status['NEW'], max_length=6)),
-                ('n_pings', models.BigIntegerField(default=0)),
-                ('last_ping_at', models.DateTimeField(editable=False, null=True)),
-                ('last_start_at', models.DateTimeField(editable=False, null=True)),
-                ('last_start_rid', models.UUIDField(editable=False, null=True)),
-                ('last_duration_us', models.BigIntegerField(editable=False, null=True)),
-                ('status_since', models.DateTimeField(editable=False, null=True)),
-                ('changed_by_hand_at', models.DateTimeField(editable=False, null=True)),
-                ('due_at', models.DateTimeField(editable=False, null=True)),
-                ('down_at', models.DateTimeField(editable=False, null=True)),
-                ('wake_at', models.DateTimeField(editable=False, null=True)),
-                ('directory_change', models.BigIntegerField(default=0, editable=False)),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='checks', to='accounts.project')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("code", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("name", models.CharField(blank=True, max_length=100)),
+                ("slug", models.CharField(blank=True, max_length=100)),
+                ("tags", models.CharField(blank=True, max_length=500)),
+                ("desc", models.TextField(blank=True, max_length=2000)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("simple", "simple"),
+                            ("cron", "cron"),
+                            ("oncalendar", "oncalendar"),
+                        ],
+                        default=app.checks.schedule.Kind["SIMPLE"],
+                        max_length=10,
+                    ),
+                ),
+                ("period_seconds", models.IntegerField(default=86400)),
+                ("grace_seconds", models.IntegerField(default=3600)),
+                ("schedule", models.CharField(blank=True, max_length=100)),
+                ("tz", models.CharField(default="UTC", max_length=36)),
+                (
+                    "methods",
+                    models.CharField(
+                        blank=True, choices=[("", "any"), ("POST", "POST")], max_length=4
+                    ),
+                ),
+                ("manual_resume", models.BooleanField(default=False)),
+                ("filter_http_body", models.BooleanField(default=False)),
+                ("success_kw", models.CharField(blank=True, max_length=200)),
+                ("failure_kw", models.CharField(blank=True, max_length=200)),
+                ("start_kw", models.CharField(blank=True, max_length=200)),
+                ("filter_default_fail", models.BooleanField(default=False)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("new", "new"),
+                            ("up", "up"),
+                            ("down", "down"),
+                            ("paused", "paused"),
+                        ],
+                        default=app.checks.state.Status["NEW"],
+                        max_length=6,
+                    ),
+                ),
+                ("n_pings", models.BigIntegerField(default=0)),
+                ("last_ping_at", models.DateTimeField(editable=False, null=True)),
+                ("last_start_at", models.DateTimeField(editable=False, null=True)),
+                ("last_start_rid", models.UUIDField(editable=False, null=True)),
+                ("last_duration_us", models.BigIntegerField(editable=False, null=True)),
+                ("status_since", models.DateTimeField(editable=False, null=True)),
+                ("changed_by_hand_at", models.DateTimeField(editable=False, null=True)),
+                ("due_at", models.DateTimeField(editable=False, null=True)),
+                ("down_at", models.DateTimeField(editable=False, null=True)),
+                ("wake_at", models.DateTimeField(editable=False, null=True)),
+                ("directory_change", models.BigIntegerField(default=0, editable=False)),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="checks",
+                        to="accounts.project",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Flip',
+            name="Flip",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField()),
-                ('old_status', models.CharField(max_length=6)),
-                ('new_status', models.CharField(max_length=6)),
-                ('reason', models.CharField(blank=True, max_length=7)),
-                ('told_at', models.DateTimeField(null=True)),
-                ('check_ref', models.ForeignKey(db_column='check_id', on_delete=django.db.models.deletion.CASCADE, related_name='flips', to='checks.check')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField()),
+                ("old_status", models.CharField(max_length=6)),
+                ("new_status", models.CharField(max_length=6)),
+                ("reason", models.CharField(blank=True, max_length=7)),
+                ("told_at", models.DateTimeField(null=True)),
+                (
+                    "check_ref",
+                    models.ForeignKey(
+                        db_column="check_id",
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="flips",
+                        to="checks.check",
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='check',
-            index=models.Index(condition=models.Q(('wake_at__isnull', False)), fields=['wake_at'], name='check_wake_at'),
+            model_name="check",
+            index=models.Index(
+                condition=models.Q(("wake_at__isnull", False)),
+                fields=["wake_at"],
+                name="check_wake_at",
+            ),
         ),
         migrations.AddIndex(
-            model_name='check',
-            index=models.Index(fields=['directory_change'], name='check_directory_change'),
+            model_name="check",
+            index=models.Index(fields=["directory_change"], name="check_directory_change"),
         ),
         migrations.AddIndex(
-            model_name='check',
-            index=models.Index(fields=['project', 'slug'], name='check_project_slug'),
+            model_name="check",
+            index=models.Index(fields=["project", "slug"], name="check_project_slug"),
         ),
         migrations.AddConstraint(
-            model_name='check',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', [app.checks.schedule.Kind['SIMPLE'], app.checks.schedule.Kind['CRON'], app.checks.schedule.Kind['ONCALENDAR']])), name='check_kind_is_known'),
+            model_name="check",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "kind__in",
+                        [
+                            app.checks.schedule.Kind["SIMPLE"],
+                            app.checks.schedule.Kind["CRON"],
+                            app.checks.schedule.Kind["ONCALENDAR"],
+                        ],
+                    )
+                ),
+                name="check_kind_is_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='check',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', [app.checks.state.Status['NEW'], app.checks.state.Status['UP'], app.checks.state.Status['DOWN'], app.checks.state.Status['PAUSED']])), name='check_status_is_known'),
+            model_name="check",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        [
+                            app.checks.state.Status["NEW"],
+                            app.checks.state.Status["UP"],
+                            app.checks.state.Status["DOWN"],
+                            app.checks.state.Status["PAUSED"],
+                        ],
+                    )
+                ),
+                name="check_status_is_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='check',
-            constraint=models.CheckConstraint(condition=models.Q(('grace_seconds__gt', 0), ('period_seconds__gt', 0)), name='check_times_are_positive'),
+            model_name="check",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("grace_seconds__gt", 0), ("period_seconds__gt", 0)),
+                name="check_times_are_positive",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='check',
-            constraint=models.CheckConstraint(condition=models.Q(('methods__in', ['', 'POST'])), name='check_methods_is_known'),
+            model_name="check",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("methods__in", ["", "POST"])), name="check_methods_is_known"
+            ),
         ),
         migrations.AddIndex(
-            model_name='flip',
-            index=models.Index(condition=models.Q(('told_at__isnull', True)), fields=['at'], name='flip_to_tell'),
+            model_name="flip",
+            index=models.Index(
+                condition=models.Q(("told_at__isnull", True)), fields=["at"], name="flip_to_tell"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='flip',
-            constraint=models.UniqueConstraint(fields=('check_ref', 'at', 'new_status'), name='flip_once_at_a_time'),
+            model_name="flip",
+            constraint=models.UniqueConstraint(
+                fields=("check_ref", "at", "new_status"), name="flip_once_at_a_time"
+            ),
         ),
     ]

@@ -6,48 +6,75 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('checks', '0001_initial'),
+        ("checks", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Position',
+            name="Position",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('journal', models.UUIDField(default=uuid.uuid4)),
-                ('slot', models.SmallIntegerField()),
-                ('server', models.CharField(max_length=100)),
-                ('segment', models.BigIntegerField(default=0)),
-                ('offset', models.BigIntegerField(default=0)),
-                ('applied_before', models.DateTimeField(null=True)),
-                ('is_retired', models.BooleanField(default=False)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("journal", models.UUIDField(default=uuid.uuid4)),
+                ("slot", models.SmallIntegerField()),
+                ("server", models.CharField(max_length=100)),
+                ("segment", models.BigIntegerField(default=0)),
+                ("offset", models.BigIntegerField(default=0)),
+                ("applied_before", models.DateTimeField(null=True)),
+                ("is_retired", models.BooleanField(default=False)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('journal', 'slot'), name='position_once_for_a_slot')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("journal", "slot"), name="position_once_for_a_slot"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Ping',
+            name="Ping",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('n', models.BigIntegerField()),
-                ('received_at', models.DateTimeField()),
-                ('action', models.CharField(max_length=7)),
-                ('exit_status', models.SmallIntegerField(null=True)),
-                ('rid', models.UUIDField(null=True)),
-                ('scheme', models.CharField(max_length=5)),
-                ('method', models.CharField(max_length=10)),
-                ('remote_addr', models.CharField(max_length=45)),
-                ('user_agent', models.CharField(max_length=200)),
-                ('body', models.BinaryField(null=True)),
-                ('check_ref', models.ForeignKey(db_column='check_id', db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='pings', to='checks.check')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("n", models.BigIntegerField()),
+                ("received_at", models.DateTimeField()),
+                ("action", models.CharField(max_length=7)),
+                ("exit_status", models.SmallIntegerField(null=True)),
+                ("rid", models.UUIDField(null=True)),
+                ("scheme", models.CharField(max_length=5)),
+                ("method", models.CharField(max_length=10)),
+                ("remote_addr", models.CharField(max_length=45)),
+                ("user_agent", models.CharField(max_length=200)),
+                ("body", models.BinaryField(null=True)),
+                (
+                    "check_ref",
+                    models.ForeignKey(
+                        db_column="check_id",
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="pings",
+                        to="checks.check",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('check_ref', 'n'), name='ping_n_once_in_a_check')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("check_ref", "n"), name="ping_n_once_in_a_check"
+                    )
+                ],
             },
         ),
     ]

@@ -154,6 +154,4 @@ def _loaded(row: tuple[Any, ...]) -> Loaded:
         duration,
         *map(_moment, times),
     )
-    return Loaded(
-        row[0], UUID(hex=row[1]), rules_of(*row[2:STATE_START]), state, _moment(row[-1])
-    )
+    return Loaded(row[0], UUID(hex=row[1]), rules_of(*row[2:STATE_START]), state, _moment(row[-1]))

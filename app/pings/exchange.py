@@ -1,0 +1,104 @@
+"""One HTTP request of a client and its answer: what it says, apart from how it came."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import httptools
+
+from app.checks.state import Event
+from app.env import Network
+from app.pings import protocol
+from app.pings.protocol import Answer, Request
+from app.pings.relay import Head, Relay
+
+HEALTH_PREFIX = "/-/"
+_LATER = datetime(1970, 1, 1, tzinfo=UTC)  # the intake sets the true time
+
+
+@dataclass(slots=True)
+class Exchange:
+    """A request as far as it has come, and its answer when it is there."""
+
+    url: bytes = b""
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    method: str = ""
+    body: bytearray = field(default_factory=bytearray)
+    keep_alive: bool = False
+    answer: bytes | None = None
+    relay: Relay | None = None
+
+    def header(self, name: bytes) -> str:
+        """Return a header's value ("" when absent, joined when repeated)."""
+        return ",".join(value.decode("latin-1") for key, value in self.headers if key == name)
+
+    @property
+    def head_bytes(self) -> int:
+        """Return the size of the headers."""
+        return sum(len(name) + len(value) for name, value in self.headers)
+
+    @property
+    def is_for_pages(self) -> bool:
+        """Return True when neither pings nor health are asked for."""
+        ours = (protocol.PREFIX.encode(), HEALTH_PREFIX.encode())
+        return not self.url.partition(b"?")[0].startswith(ours)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """A question for a receiver's health, by name."""
+
+    name: str
+
+
+def meaning(exchange: Exchange, peer: str, trusted: Sequence[Network]) -> Request | Health | Answer:
+    """Return what is asked for; an answer when it is nothing that we have.
+
+    Health is private: only our own balancers see it, and nobody through them.
+    """
+    try:
+        url = httptools.parse_url(exchange.url)
+    except httptools.HttpParserInvalidURLError:
+        return Answer(400, "invalid url")
+    path, query = (url.path or b"/").decode("latin-1"), (url.query or b"").decode("latin-1")
+    if path.startswith(HEALTH_PREFIX):
+        is_ours = protocol.is_trusted(peer, trusted) and not exchange.header(b"x-forwarded-for")
+        return Health(path.removeprefix(HEALTH_PREFIX)) if is_ours else protocol.NOT_FOUND
+    if not path.startswith(protocol.PREFIX):
+        return protocol.NOT_FOUND
+    return protocol.parse(path.removeprefix(protocol.PREFIX), query) or protocol.NOT_FOUND
+
+
+def event(exchange: Exchange, ping: Request, peer: str, trusted: Sequence[Network]) -> Event:
+    """Return the ping as the journal keeps it, but for its time."""
+    return Event(
+        received_at=_LATER,
+        action=ping.action,
+        exit_status=ping.exit_status,
+        rid=ping.rid,
+        scheme=_scheme(exchange, peer, trusted),
+        method=exchange.method[: protocol.METHOD_CHARS],
+        remote_addr=_client(exchange, peer, trusted),
+        user_agent=exchange.header(b"user-agent")[: protocol.USER_AGENT_CHARS],
+        body=bytes(exchange.body),
+    )
+
+
+def relay_head(exchange: Exchange, peer: str, trusted: Sequence[Network]) -> Head:
+    """Return the head that the pages get: what the client claimed of itself is replaced."""
+    return Head(
+        method=exchange.method,
+        url=exchange.url,
+        headers=exchange.headers,
+        client=_client(exchange, peer, trusted),
+        scheme=_scheme(exchange, peer, trusted),
+    )
+
+
+def _client(exchange: Exchange, peer: str, trusted: Sequence[Network]) -> str:
+    return protocol.client_address(peer, exchange.header(b"x-forwarded-for"), trusted)
+
+
+def _scheme(exchange: Exchange, peer: str, trusted: Sequence[Network]) -> str:
+    said = exchange.header(b"x-forwarded-proto").split(",")[0].strip().lower()
+    return "https" if said == "https" and protocol.is_trusted(peer, trusted) else "http"
