@@ -6,7 +6,7 @@ folded again from the last change by hand (or from the oldest line at hand), and
 the flips that nobody was told of yet are written anew. What was told stays told.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -21,6 +21,7 @@ from app.checks.state import (
     StatusFlip,
     apply,
     counts_after_hand,
+    fold,
     meaning,
     silence,
 )
@@ -70,6 +71,19 @@ def is_late(state: State, received_at: datetime) -> bool:
     """Return True when something at or after `received_at` is already in the state."""
     known = (state.last_ping_at, state.last_start_at, state.status_since)
     return any(moment is not None and received_at <= moment for moment in known)
+
+
+def deliver(
+    rules: Rules, state: State, events: Sequence[Event], history: Callable[[], History]
+) -> Refold:
+    """Take in events of one check, in the order of their times: in order, or by a refold.
+
+    `history` is asked only when an event came late.
+    """
+    if is_late(state, events[0].received_at):
+        return refold(rules, state, history(), events)
+    folded = fold(rules, state, events)
+    return Refold(folded.state, folded.recorded, folded.flips, ())
 
 
 def refold(rules: Rules, state: State, history: History, events: Sequence[Event]) -> Refold:

@@ -220,7 +220,9 @@ def with_deadline(rules: Rules, state: State) -> State:
         down = due + rules.grace if due else None
     if state.last_start_at is not None and state.status is not Status.DOWN:
         overrun = state.last_start_at + rules.grace
-        down = min(down, overrun) if down else overrun
+        # A run that had overrun before the last ping was judged then: once is enough.
+        if state.last_ping_at is None or overrun > state.last_ping_at:
+            down = min(down, overrun) if down else overrun
     return replace(state, due_at=due, down_at=down)
 
 

@@ -141,19 +141,9 @@ def _folded(check: Loaded, entries: Sequence[tuple[Entry, Place]], done: Applied
 
 
 def _judged(check: Loaded, events: Sequence[state.Event]) -> Changed:
-    if late.is_late(check.state, events[0].received_at):
-        again = late.refold(check.rules, check.state, _history(check), events)
-        return Changed(
-            check.id,
-            again.state,
-            wake_at(check.wake_at, again.state.down_at),
-            again.recorded,
-            again.insert,
-            again.delete,
-        )
-    folded = state.fold(check.rules, check.state, events)
-    wake = wake_at(check.wake_at, folded.state.down_at)
-    return Changed(check.id, folded.state, wake, folded.recorded, folded.flips)
+    taken = late.deliver(check.rules, check.state, events, lambda: _history(check))
+    wake = wake_at(check.wake_at, taken.state.down_at)
+    return Changed(check.id, taken.state, wake, taken.recorded, taken.insert, taken.delete)
 
 
 def _logged_only(check: Loaded, events: Sequence[state.Event]) -> Changed:

@@ -75,7 +75,8 @@ class Connection(asyncio.Protocol):
         self._head_bytes = 0
         self._in_head = True
         self._reserved = 0
-        self._ending = False
+        self._ending = False  # what still comes is not read
+        self._finishing = False  # the request under way is the last one
         self.deadline = time.monotonic() + REQUEST_SECONDS
 
     # --- asyncio.Protocol -----------------------------------------------------
@@ -118,9 +119,9 @@ class Connection(asyncio.Protocol):
             self._refuse(Answer(431, "request line and headers are too large"))
 
     def eof_received(self) -> bool:
-        # Answers to what was sent still go out; nothing more will be asked.
+        # Answers to what was asked still go out; half a request gets none.
         self._ending = True
-        return bool(self._exchanges)
+        return bool(self._exchanges) and self._request is None
 
     def pause_writing(self) -> None:
         self._transport.pause_reading()
@@ -181,8 +182,8 @@ class Connection(asyncio.Protocol):
         assert request is not None
         self._in_head, self._head_bytes = True, 0
         self.deadline = time.monotonic() + IDLE_SECONDS
-        if not request.keep_alive:
-            self._ending = True
+        if self._finishing or not request.keep_alive:
+            request.keep_alive, self._ending = False, True
         if request.relay is not None:
             request.relay.end()
             self._ending = True
@@ -255,9 +256,11 @@ class Connection(asyncio.Protocol):
 
     def finish(self) -> None:
         """Take no more requests; close when all answers are out."""
-        self._ending = True
-        if not self._exchanges:
-            self._transport.close()
+        self._finishing = True
+        if self._request is None:
+            self._ending = True
+            if not self._exchanges:
+                self._transport.close()
 
     def _refuse(self, answer: Answer) -> None:
         """Answer what cannot be a request, after what was asked before, and close."""

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
@@ -43,6 +43,7 @@ class Draining:
     position_id: int
     place: Place
     said_at: float = 0.0
+    asked_at: datetime | None = None
     is_stuck: bool = False
 
 
@@ -57,7 +58,6 @@ class Drain:
         self._retry_at, self._backoff = 0.0, 0.1
         self._directory_checked_at = self._housekept_at = 0.0
         self._to_prune: deque[tuple[int, int]] = deque()
-        self._is_asked = False
         self.is_stopping = False
 
     def run(self) -> None:
@@ -78,8 +78,9 @@ class Drain:
         with self._database():
             if self._links.serve(seconds, self._sleeper) and self._sleeper is not None:
                 self._sleeper.sleep(0)
-                self._is_asked = True
                 self._directory_checked_at = 0.0
+                for draining in self._journals.values():
+                    draining.asked_at = datetime.now(UTC)
                 self._links.ask_all()
 
     @contextmanager
@@ -176,8 +177,7 @@ class Drain:
             draining.directory, draining.identity, draining.position_id, batch, applied_before
         )
         self._after(draining, batch.end, done, link)
-        if applied_before is not None:
-            draining.said_at = time.monotonic()
+        self._said(draining, applied_before)
         return not is_all
 
     def _after(self, draining: Draining, end: Place, done: Applied, link: Link | None) -> None:
@@ -191,8 +191,7 @@ class Drain:
                 said = [(place.segment, place.offset, verdict) for place, verdict in done.verdicts]
                 link.say(wire.Say.VERDICTS, said)
             link.say(wire.Say.DRAINED, end.segment, end.offset)
-        if done.wakes_notifier or self._is_asked:
-            self._is_asked = False
+        if done.wakes_notifier:
             wakeups.wake(wakeups.NOTIFIER)
         if done.dropped:
             log.info("pings dropped count=%d reason=no-such-check", done.dropped)
@@ -200,13 +199,20 @@ class Drain:
 
     def _say(self, draining: Draining, applied_before: datetime | None) -> None:
         """Say T when it is time, or when somebody asked."""
-        is_due = time.monotonic() - draining.said_at >= SAY_EACH_SECONDS * 0.9
-        if applied_before is None or not (is_due or self._is_asked):
+        if applied_before is None:
             return
-        swap(draining.position_id, draining.place, draining.place, applied_before)
+        is_due = time.monotonic() - draining.said_at >= SAY_EACH_SECONDS * 0.9
+        if is_due or (draining.asked_at is not None and draining.asked_at <= applied_before):
+            swap(draining.position_id, draining.place, draining.place, applied_before)
+            self._said(draining, applied_before)
+
+    def _said(self, draining: Draining, applied_before: datetime | None) -> None:
+        """Note that T is written; whoever asked for it is woken."""
+        if applied_before is None:
+            return
         draining.said_at = time.monotonic()
-        if self._is_asked:
-            self._is_asked = False
+        if draining.asked_at is not None and draining.asked_at <= applied_before:
+            draining.asked_at = None
             wakeups.wake(wakeups.NOTIFIER)
 
     # --- the rest -----------------------------------------------------------------

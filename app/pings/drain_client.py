@@ -74,6 +74,8 @@ class DrainClient:
 
     def _say_end(self, place: Place, received_before_us: int) -> None:
         writer = self._writer
-        if writer is None or writer.transport.get_write_buffer_size() > _HIGH_WATER:
+        if writer is None or writer.transport.is_closing():
+            return
+        if writer.transport.get_write_buffer_size() > _HIGH_WATER:
             return
         writer.write(wire.pack(wire.Say.END, place.segment, place.offset, received_before_us))

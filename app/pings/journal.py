@@ -169,7 +169,8 @@ class Journal:
 
     def _has_room(self, size: int) -> bool:
         # Full is full for every ping: a small one does not slip in behind a refused one.
-        return self.used_bytes + max(size, self._limit_bytes // 100) <= self._limit_bytes
+        reserve = max(size, min(self._limit_bytes // 10, 2**20)) + HEADER_BYTES
+        return self.used_bytes + reserve <= self._limit_bytes
 
     def _abandon(self) -> None:
         if self._handle is not None:

@@ -1,0 +1,203 @@
+"""What a late event means (app/checks/late.py)."""
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.checks.late import History, KnownFlip, Logged, Refold, deliver
+from app.checks.state import (
+    Action,
+    Event,
+    State,
+    Status,
+    StatusFlip,
+    fold,
+    pause,
+    silence,
+)
+from tests.app.checks.test_state import EVENTS, R1, R2, RULES, at, ping
+
+
+@dataclass
+class Log:
+    """A check as the database holds it: what was applied so far."""
+
+    state: State = field(default_factory=State)
+    lines: list[Logged] = field(default_factory=list)
+    flips: dict[tuple[object, Status], KnownFlip] = field(default_factory=dict)
+
+    def deliver(self, *events: Event) -> Refold:
+        ordered = sorted(events, key=lambda event: event.received_at)
+        done = deliver(RULES, self.state, ordered, self.history)
+        self.state = done.state
+        self.lines += [
+            Logged(line.event.received_at, line.action, line.event.rid)
+            for line in done.recorded
+            if line.action not in (Action.LOG, Action.IGN)
+        ]
+        for flip in done.delete:
+            assert not self.flips[flip.at, flip.new].told
+            del self.flips[flip.at, flip.new]
+        self.keep(done.insert)
+        return done
+
+    def keep(self, flips: tuple[StatusFlip, ...] | list[StatusFlip], *, told: bool = False) -> None:
+        for flip in flips:
+            assert (flip.at, flip.new) not in self.flips
+            self.flips[flip.at, flip.new] = KnownFlip(flip, told)
+
+    def judge(self, minutes: float) -> None:
+        self.state, flips = silence(self.state, at(minutes))
+        self.keep(flips)
+
+    def tell(self) -> None:
+        self.flips = {key: replace(known, told=True) for key, known in self.flips.items()}
+
+    def history(self) -> History:
+        lines = sorted(self.lines, key=lambda line: (line.received_at, line.action, str(line.rid)))
+        flips = sorted(self.flips.values(), key=lambda known: known.flip.at)
+        since = self.state.changed_by_hand_at
+        return History(
+            tuple(line for line in lines if since is None or line.received_at > since),
+            tuple(known for known in flips if since is None or known.flip.at > since),
+        )
+
+    def told_story(self) -> list[tuple[float, str]]:
+        flips = sorted(self.flips.values(), key=lambda known: known.flip.at)
+        return [((known.flip.at - at(0)) / timedelta(minutes=1), known.flip.new) for known in flips]
+
+
+def test_a_late_success_does_not_move_the_last_ping_back() -> None:
+    log = Log()
+    log.deliver(ping(8))
+    log.deliver(ping(3))
+    assert log.state.last_ping_at == at(8)
+    assert log.state.n_pings == 2
+    assert log.told_story() == [(3, "up")]
+
+
+def test_a_late_failure_before_a_success_does_not_bring_the_check_down() -> None:
+    log = Log()
+    log.deliver(ping(0))
+    log.deliver(ping(8))
+    log.deliver(ping(3, Action.FAIL))
+    assert log.state.status is Status.UP
+
+
+def test_a_late_success_takes_an_untold_silence_back() -> None:
+    log = Log()
+    log.deliver(ping(0))
+    log.judge(16)
+    assert log.state.status is Status.DOWN
+    log.deliver(ping(12))
+    assert log.state.status is Status.UP
+    assert log.told_story() == [(0, "up")]
+
+
+def test_a_late_success_corrects_a_silence_that_was_told() -> None:
+    log = Log()
+    log.deliver(ping(0))
+    log.judge(16)
+    log.tell()
+    log.deliver(ping(12))
+    assert log.state.status is Status.UP
+    assert [new for _, new in log.told_story()] == ["up", "down", "up"]
+
+
+def test_a_late_ping_that_does_not_excuse_the_silence_leaves_it() -> None:
+    log = Log()
+    log.deliver(ping(5))
+    log.judge(25)
+    log.deliver(ping(4))
+    assert log.state.status is Status.DOWN
+    assert log.told_story() == [(4, "up"), (20, "down")]
+
+
+def test_a_silence_between_two_pings_is_noticed_whichever_came_first() -> None:
+    log = Log()
+    log.deliver(ping(60))
+    log.deliver(ping(0))
+    assert log.told_story() == [(0, "up"), (15, "down"), (60, "up")]
+
+
+def test_a_late_end_closes_the_run_that_was_taken_as_overrun() -> None:
+    log = Log()
+    log.deliver(ping(0, Action.START, R1), ping(1, rid=R2))
+    log.judge(8)
+    assert log.state.status is Status.DOWN
+    log.deliver(ping(4, rid=R1))
+    assert (log.state.status, log.state.last_start_at) == (Status.UP, None)
+
+
+def test_a_late_start_of_an_ended_run_does_not_begin_it_again() -> None:
+    log = Log()
+    log.deliver(ping(2, rid=R1))
+    log.deliver(ping(0, Action.START, R1))
+    assert log.state.last_start_at is None
+    assert log.state.last_duration == timedelta(minutes=2)
+
+
+def test_what_was_received_before_a_pause_does_not_resume() -> None:
+    log = Log()
+    log.deliver(ping(0))
+    log.state, flips = pause(log.state, at(10))
+    log.keep(flips, told=True)
+    log.deliver(ping(9))
+    assert log.state.status is Status.PAUSED
+    assert log.state.n_pings == 2
+
+
+def test_an_event_older_than_the_log_at_hand_is_only_counted() -> None:
+    state = fold(RULES, State(), [ping(40)]).state
+    history = History((Logged(at(40), Action.SUCCESS),), (), is_cut=True)
+    done = deliver(RULES, state, [ping(0)], lambda: history)
+    assert done.state == replace(state, n_pings=2)
+    assert (done.insert, done.delete) == ((), ())
+
+
+BATCHES = st.lists(st.integers(0, 5), max_size=12)
+
+
+@settings(max_examples=400)
+@given(EVENTS, st.randoms(use_true_random=False), BATCHES)
+def test_any_order_of_delivery_gives_the_state_and_flips_of_the_right_order(
+    events: list[Event], random: object, sizes: list[int]
+) -> None:
+    expected = fold(RULES, State(), events)
+    shuffled = list(events)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    log = Log()
+    while shuffled:
+        size = max(sizes.pop() if sizes else 1, 1)
+        log.deliver(*shuffled[:size])
+        shuffled = shuffled[size:]
+    assert log.state == expected.state
+    flips = sorted(log.flips.values(), key=lambda known: known.flip.at)
+    assert {(known.flip.at, known.flip.new) for known in flips} == {
+        (flip.at, flip.new) for flip in expected.flips
+    }
+
+
+@settings(max_examples=400)
+@given(EVENTS, st.randoms(use_true_random=False), st.lists(st.booleans(), max_size=12))
+def test_what_was_told_stays_and_the_last_word_is_true(
+    events: list[Event], random: object, tells: list[bool]
+) -> None:
+    expected = fold(RULES, State(), events).state
+    shuffled = list(events)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    log, told = Log(), dict[object, KnownFlip]()
+    for event in shuffled:
+        log.deliver(event)
+        if tells and tells.pop():
+            log.tell()
+            told = dict(log.flips)
+        assert told.items() <= log.flips.items()
+    assert log.state.status is expected.status
+    assert log.state.last_ping_at == expected.last_ping_at
+    story = log.told_story()
+    if story:
+        assert story[-1][1] == expected.status
+        assert all(one[1] != other[1] for one, other in zip(story, story[1:], strict=False))

@@ -1,0 +1,385 @@
+"""From a request to the rows: a real receiver and a real drain, on both databases."""
+
+import itertools
+import signal
+import socket
+import statistics
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
+from uuid import uuid4
+
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from app import wakeups
+from app.accounts.keys import digest
+from app.accounts.models import Project
+from app.checks.models import Check, next_change
+from app.pings.models import Ping, Position
+from tests.app.pings.rig import PingPath, ping_path
+from tests.e2e.service import wait_for
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
+
+KEY = "k" * 22
+
+
+@pytest.fixture
+def path(transactional_db: None) -> Iterator[PingPath]:
+    with ping_path() as running:
+        yield running
+
+
+@pytest.fixture
+def check(transactional_db: None) -> Check:
+    project = Project.objects.create(name="p")
+    Project.objects.filter(pk=project.pk).update(
+        ping_key_digest=digest(KEY), directory_change=next_change()
+    )
+    return Check.objects.create(project=project, slug="backup")
+
+
+def pings(check: Check, count: int) -> list[Ping]:
+    def enough() -> list[Ping]:
+        found = list(check.pings.order_by("n"))
+        return found if len(found) >= count else []
+
+    return wait_for(enough, f"{count} pings of {check.slug}")
+
+
+def test_a_ping_is_acknowledged_and_stored(path: PingPath, check: Check) -> None:
+    path.start()
+    before = datetime.now(UTC)
+    assert path.request(f"/ping/{check.code}", "User-Agent: cron") == (200, "OK")
+    (ping,) = pings(check, 1)
+    assert before <= ping.received_at <= datetime.now(UTC)
+    assert (ping.action, ping.method, ping.user_agent) == ("success", "GET", "cron")
+    assert (ping.remote_addr, ping.scheme, ping.body) == ("127.0.0.1", "http", None)
+
+
+def test_both_loopback_addresses_answer(path: PingPath, check: Check) -> None:
+    path.start()
+    request = f"GET /ping/{check.code} HTTP/1.0\r\n\r\n".encode()
+    for host in ("127.0.0.1", "::1"):
+        assert path.raw(request, host).endswith(b"\r\n\r\nOK")
+    assert {ping.remote_addr for ping in pings(check, 2)} == {"127.0.0.1", "::1"}
+
+
+@pytest.mark.parametrize(
+    "method", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"]
+)
+def test_any_method_is_a_ping(path: PingPath, check: Check, method: str) -> None:
+    path.start()
+    status, text = path.request(f"/ping/{check.code}", method=method)
+    assert (status, text) == (200, "" if method == "HEAD" else "OK")
+    assert pings(check, 1)[0].method == method
+
+
+def test_a_check_can_be_pinged_as_soon_as_it_is_there(path: PingPath, check: Check) -> None:
+    path.start()
+    assert path.request(f"/ping/{check.code}")[0] == 200
+    for number in range(5):
+        new = Check.objects.create(project=check.project, slug=f"new-{number}")
+        assert path.request(f"/ping/{new.code}") == (200, "OK")
+        pings(new, 1)
+
+
+def test_create_makes_a_check_once_and_a_strange_one_is_not_found(
+    path: PingPath, check: Check
+) -> None:
+    path.start()
+    pinged = f"/ping/{KEY}/nightly"
+    assert path.request(pinged) == (404, "not found")
+    assert path.request(f"{pinged}/start?create=1") == (201, "Created")
+    assert path.request(f"{pinged}?create=1") == (200, "OK")
+    assert path.request(f"{pinged}/256?create=1") == (400, "invalid url format")
+    assert path.request(f"/ping/{'z' * 22}/nightly?create=1") == (404, "not found")
+    assert path.request(f"/ping/{uuid4()}") == (404, "not found")
+    made = Check.objects.get(slug="nightly")
+    assert [ping.action for ping in pings(made, 2)] == ["start", "success"]
+    assert Check.objects.count() == 2
+
+
+def test_bad_input_gets_a_clear_answer_and_no_ping(path: PingPath, check: Check) -> None:
+    path.start()
+    path.request(f"/ping/{check.code}")
+    pings(check, 1)
+    assert path.request(f"/ping/{check.code}?rid=x") == (400, "invalid uuid format")
+    assert path.request(f"/ping/{check.code}/256") == (400, "invalid url format")
+    assert path.request(f"/ping/{KEY}/Backup")[0] in (400, 404)
+    assert path.request("/ping/" + "x" * 100_000)[0] in (414, 431)
+    assert path.request(f"/ping/{check.code}", "X: " + "y" * 100_000)[0] == 431
+    many = [f"X-{number}: 1" for number in range(300)]
+    assert path.request(f"/ping/{check.code}", *many)[0] == 431
+    for nonsense in (b"\0\1\2\3\r\n\r\n", b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00\x01" * 50):
+        assert path.raw(nonsense).startswith(b"HTTP/1.1 400")
+    assert path.request("ping")[0] == 400
+    assert check.pings.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        (["X-Forwarded-For: \xff\xfe, ][, unknown"], b""),
+        (["X-Forwarded-For: " + ", ".join(["1.2.3.4"] * 500)], b""),
+        (["X-Forwarded-Proto: https, https, gopher"], b""),
+        (["User-Agent: " + "\xe4" * 500], b""),
+        (["Content-Type: nonsense/\xff"], b"\xff\xfe\x00 not UTF-8"),
+        (["Expect: 100-continue"], b"x" * 20),
+    ],
+)
+def test_odd_input_is_a_recorded_ping(
+    path: PingPath, check: Check, headers: list[str], body: bytes
+) -> None:
+    path.start()
+    lines = [f"POST /ping/{check.code} HTTP/1.1", "Connection: close", *headers]
+    lines.append(f"Content-Length: {len(body)}")
+    answer = path.raw("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+    assert answer.endswith(b"\r\n\r\nOK"), answer
+    (ping,) = pings(check, 1)
+    assert bytes(ping.body or b"") == body
+    assert len(ping.user_agent) <= 200
+
+
+def test_a_large_body_is_cut_and_not_refused(path: PingPath, check: Check) -> None:
+    path.start()
+    body = bytes(range(256)) * 12_000
+    assert path.request(f"/ping/{check.code}", method="POST", body=body) == (200, "OK")
+    client = HTTPConnection("127.0.0.1", path.port, timeout=10)
+    chunks = (body[start : start + 5_000] for start in range(0, len(body), 5_000))
+    client.request("POST", f"/ping/{check.code}", body=chunks, encode_chunked=True)
+    assert client.getresponse().read() == b"OK"
+    client.close()
+    whole, chunked = pings(check, 2)
+    assert bytes(whole.body or b"") == bytes(chunked.body or b"") == body[:100_000]
+
+
+def test_pipelined_requests_are_answered_in_order(path: PingPath, check: Check) -> None:
+    path.start()
+    path.request(f"/ping/{check.code}")
+    wanted = [f"/ping/{check.code}", f"/ping/{uuid4()}", f"/ping/{check.code}/256", "/-/accepting"]
+    last = "HTTP/1.1\r\nConnection: close\r\n\r\n"
+    requests = "".join(f"GET {one} HTTP/1.1\r\n\r\n" for one in wanted * 30)
+    answer = path.raw(f"{requests}GET /-/prompt {last}".encode()).decode()
+    statuses = [int(part.split()[0]) for part in answer.split("HTTP/1.1 ")[1:]]
+    assert statuses == [200, 404, 400, 200] * 30 + [200]
+    assert len(pings(check, 31)) == 31
+
+
+def test_a_connection_is_kept_for_many_pings(path: PingPath, check: Check) -> None:
+    path.start()
+    client = HTTPConnection("127.0.0.1", path.port, timeout=10)
+    for _ in range(20):
+        client.request("GET", f"/ping/{check.code}")
+        assert client.getresponse().read() == b"OK"
+    client.close()
+    pings(check, 20)
+
+
+def test_health_is_told_to_our_own_balancers_only(path: PingPath) -> None:
+    path.start()
+    assert path.request("/-/accepting") == (200, "accepting")
+    assert path.request("/-/prompt") == (200, "prompt")
+    assert path.request("/-/accepting", "X-Forwarded-For: 203.0.113.9")[0] == 404
+    assert path.request("/-/other")[0] == 404
+
+
+def test_a_full_journal_answers_503_and_says_so(transactional_db: None, check: Check) -> None:
+    with ping_path(JOURNAL_LIMIT_BYTES=str(2**20), SEGMENT_BYTES="100000") as path:
+        path.start("receiver")
+        body = b"x" * 60_000
+        answers = [path.request(f"/ping/{check.code}", method="POST", body=body) for _ in range(25)]
+        statuses = [status for status, _ in answers]
+        assert statuses == sorted(statuses)
+        assert statuses.count(200) > 10
+        assert statuses.count(503) > 5
+        assert path.request("/-/accepting") == (503, "not accepting")
+        path.start("drain")
+        wait_for(lambda: path.request(f"/ping/{check.code}")[0] == 200, "room in the journal", path.log)
+        assert path.request("/-/accepting") == (200, "accepting")
+        pings(check, statuses.count(200) + 1)
+        assert {ping.action for ping in pings(check, 1)} == {"success"}
+
+
+def test_an_acknowledged_ping_is_visible_within_100_ms(path: PingPath, check: Check) -> None:
+    path.start()
+    path.request(f"/ping/{check.code}")
+    pings(check, 1)
+    waits = []
+    for number in range(2, 32):
+        path.request(f"/ping/{check.code}")
+        begin = time.monotonic()
+        while Check.objects.values_list("n_pings", flat=True).get(pk=check.pk) < number:
+            assert time.monotonic() - begin < 1
+            time.sleep(0.001)
+        waits.append(time.monotonic() - begin)
+        time.sleep(0.02)
+    assert statistics.median(waits) < 0.1
+
+
+def test_pings_are_taken_while_no_drain_runs_and_applied_afterwards(
+    path: PingPath, check: Check
+) -> None:
+    path.start()
+    path.request(f"/ping/{check.code}")
+    pings(check, 1)
+    path.kill("drain")
+    sent = datetime.now(UTC)
+    for _ in range(10):
+        assert path.request(f"/ping/{check.code}") == (200, "OK")
+    begin = time.monotonic()
+    assert path.request(f"/ping/{KEY}/unheard-of?create=1") == (200, "OK")
+    assert 0.9 < time.monotonic() - begin < 3
+    applied = datetime.now(UTC)
+    path.start("drain")
+    found = pings(check, 11)
+    assert all(sent <= ping.received_at <= applied for ping in found[1:])
+    pings(wait_for(lambda: Check.objects.filter(slug="unheard-of").first(), "the check"), 1)
+
+
+def test_the_receiver_starts_from_its_snapshot_while_no_drain_runs(
+    path: PingPath, check: Check
+) -> None:
+    path.start()
+    path.request(f"/ping/{check.code}")
+    pings(check, 1)
+    path.kill("drain")
+    path.kill("receiver")
+    path.start("receiver")
+    begin = time.monotonic()
+    assert path.request(f"/ping/{KEY}/backup") == (200, "OK")
+    assert time.monotonic() - begin < 0.8  # known: nobody has to be asked
+
+
+def test_t_moves_once_a_second_and_at_once_when_asked(path: PingPath, check: Check) -> None:
+    path.start()
+    path.request(f"/ping/{check.code}")
+    pings(check, 1)
+
+    def applied_before() -> datetime:
+        return Position.objects.get().applied_before or datetime.min.replace(tzinfo=UTC)
+
+    first = wait_for(applied_before, "T")
+    wait_for(lambda: applied_before() > first, "T to move", timeout_seconds=2)
+    for _ in range(5):
+        asked = datetime.now(UTC)
+        wakeups.wake(wakeups.DRAIN)
+        begin = time.monotonic()
+        wait_for(lambda: applied_before() >= asked, "T after it was asked", timeout_seconds=0.5)  # noqa: B023
+        assert time.monotonic() - begin < 0.5
+        assert applied_before() <= datetime.now(UTC) + timedelta(seconds=1)
+
+
+def test_a_stopped_receiver_answers_what_it_was_asked(path: PingPath, check: Check) -> None:
+    path.start()
+    path.request(f"/ping/{check.code}")
+    with socket.create_connection(("127.0.0.1", path.port), timeout=5) as client:
+        client.sendall(f"POST /ping/{check.code} HTTP/1.1\r\nContent-Length: 4\r\n\r\nab".encode())
+        time.sleep(0.1)
+        path.processes["receiver"].send_signal(signal.SIGTERM)
+        time.sleep(0.1)
+        client.sendall(b"cd")
+        assert client.recv(1000).endswith(b"OK")
+    assert path.processes.pop("receiver").wait(5) == 0
+    assert bytes(pings(check, 2)[1].body or b"") == b"abcd"
+
+
+def test_nothing_is_lost_or_doubled_when_both_processes_are_killed_under_load(
+    path: PingPath, check: Check
+) -> None:
+    path.start()
+    acknowledged: set[str] = set()
+    sent: set[str] = set()
+    stop = threading.Event()
+    threads = [
+        threading.Thread(target=_load, args=(path, check, name, sent, acknowledged, stop))
+        for name in "ab"
+    ]
+    for thread in threads:
+        thread.start()
+    for name in itertools.islice(itertools.cycle(["drain", "receiver", "drain"]), 7):
+        time.sleep(0.5)
+        path.kill(name)
+        path.start(name)
+    time.sleep(0.5)
+    stop.set()
+    for thread in threads:
+        thread.join(20)
+    assert len(acknowledged) > 100
+    wait_for(lambda: acknowledged <= _stored(check), "all acknowledged pings", path.log)
+    stored = [bytes(ping.body or b"").decode() for ping in check.pings.all()]
+    assert len(stored) == len(set(stored))
+    assert set(stored) <= sent
+    check.refresh_from_db()
+    assert check.n_pings == len(stored)
+
+
+def _load(
+    path: PingPath,
+    check: Check,
+    name: str,
+    sent: set[str],
+    acknowledged: set[str],
+    stop: threading.Event,
+) -> None:
+    for number in itertools.count():
+        if stop.is_set() or number > 5_000:
+            return
+        token = f"{name}{number}"
+        sent.add(token)
+        try:
+            status, _ = path.request(f"/ping/{check.code}", method="POST", body=token.encode())
+        except (OSError, IndexError):
+            time.sleep(0.01)
+            continue
+        if status == 200:
+            acknowledged.add(token)
+        time.sleep(0.002)
+
+
+def _stored(check: Check) -> set[str]:
+    bodies = check.pings.values_list("body", flat=True)
+    return {bytes(body or b"").decode() for body in bodies}
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite is a file")
+def test_pings_are_taken_while_the_database_refuses_and_applied_afterwards(
+    path: PingPath, check: Check
+) -> None:
+    path.start()
+    path.request(f"/ping/{check.code}")
+    pings(check, 1)
+    name = connection.settings_dict["NAME"]
+    with connection.cursor() as cursor:
+        cursor.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = %s AND pid <> pg_backend_pid()",
+            [name],
+        )
+        for _ in range(20):
+            assert path.request(f"/ping/{check.code}") == (200, "OK")
+        time.sleep(1)
+        assert check.pings.count() == 1
+        cursor.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+    pings(check, 21)
+
+
+def test_segments_are_dropped_once_they_are_drained_and_old(
+    transactional_db: None, check: Check
+) -> None:
+    with ping_path(JOURNAL_KEEP_SECONDS="0", SEGMENT_BYTES="4096") as path:
+        path.start()
+        for _ in range(30):
+            path.request(f"/ping/{check.code}", method="POST", body=b"x" * 1000)
+        pings(check, 30)
+        path.kill("drain")
+        path.start("drain")
+        directory = settings.JOURNAL_DIR / "0"
+        wait_for(lambda: len(list(directory.glob("*.journal"))) == 1, "old segments to go", path.log)
+        path.request(f"/ping/{check.code}")
+        pings(check, 31)
