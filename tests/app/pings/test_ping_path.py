@@ -7,13 +7,15 @@ import statistics
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
 from uuid import uuid4
 
+import psycopg2
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 
 from app import wakeups
 from app.accounts.keys import digest
@@ -36,10 +38,11 @@ def path(transactional_db: None) -> Iterator[PingPath]:
 
 @pytest.fixture
 def check(transactional_db: None) -> Check:
-    project = Project.objects.create(name="p")
-    Project.objects.filter(pk=project.pk).update(
-        ping_key_digest=digest(KEY), directory_change=next_change()
-    )
+    with transaction.atomic():
+        change = next_change()
+        project = Project.objects.create(
+            name="p", ping_key_digest=digest(KEY), directory_change=change
+        )
     return Check.objects.create(project=project, slug="backup")
 
 
@@ -190,7 +193,9 @@ def test_health_is_told_to_our_own_balancers_only(path: PingPath) -> None:
 
 def test_a_full_journal_answers_503_and_says_so(transactional_db: None, check: Check) -> None:
     with ping_path(JOURNAL_LIMIT_BYTES=str(2**20), SEGMENT_BYTES="100000") as path:
-        path.start("receiver")
+        path.start()
+        path.request(f"/ping/{check.code}")
+        path.kill("drain")
         body = b"x" * 60_000
         answers = [path.request(f"/ping/{check.code}", method="POST", body=body) for _ in range(25)]
         statuses = [status for status, _ in answers]
@@ -201,7 +206,7 @@ def test_a_full_journal_answers_503_and_says_so(transactional_db: None, check: C
         path.start("drain")
         wait_for(lambda: path.request(f"/ping/{check.code}")[0] == 200, "room in the journal", path.log)
         assert path.request("/-/accepting") == (200, "accepting")
-        pings(check, statuses.count(200) + 1)
+        pings(check, statuses.count(200) + 2)
         assert {ping.action for ping in pings(check, 1)} == {"success"}
 
 
@@ -354,12 +359,14 @@ def test_pings_are_taken_while_the_database_refuses_and_applied_afterwards(
     path.request(f"/ping/{check.code}")
     pings(check, 1)
     name = connection.settings_dict["NAME"]
-    with connection.cursor() as cursor:
+    beside = {**connection.get_connection_params(), "dbname": "stillhere"}
+    with closing(psycopg2.connect(**beside)) as other, other.cursor() as cursor:
+        other.autocommit = True
         cursor.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = %s AND pid <> pg_backend_pid()",
-            [name],
+            " WHERE datname = %s AND application_name = 'stillhere' AND pid <> %s",
+            [name, connection.connection.info.backend_pid],
         )
         for _ in range(20):
             assert path.request(f"/ping/{check.code}") == (200, "OK")

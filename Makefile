@@ -1,0 +1,55 @@
+# Stillhere. `make help` says what there is; `make run` needs no root and no other target.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+BIN := .venv/bin
+# Variables for all of them: make run PORT=8001 HOST=0.0.0.0
+
+.PHONY: help
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: run
+run: ## Run the whole service here: PORT=8000 (pages and pings), Ctrl-C stops it
+	@requirements/install base
+	@exec $(BIN)/python -m app.run --end-with-parent
+
+.PHONY: setup
+setup: ## Install all that tests and checks need (as root also Debian's packages)
+	@requirements/install debian
+	@requirements/install dev
+
+.PHONY: test
+test: setup ## Run the tests, on PostgreSQL and on SQLite
+	@tests/on_both_databases -m "not long"
+
+.PHONY: test-long
+test-long: setup ## Run the tests that take long, on PostgreSQL and on SQLite
+	@tests/on_both_databases -m long
+
+.PHONY: check
+check: setup ## Check style, types, imports and sizes; takes seconds
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/architecture
+
+.PHONY: format
+format: setup ## Bring the code into its one format
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+.PHONY: requirements
+requirements: ## Pin the newest versions that requirements/*.in allow
+	@requirements/pin
+
+.PHONY: docs
+docs: setup ## Write the table of docs/settings.md anew
+	$(BIN)/python -m tests.app.settings_table
+
+.PHONY: clean
+clean: ## Delete what can be made again; the data stays
+	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,145 @@
+"""From flips to notifications: this is where it is decided who is told of what.
+
+Costs, with nothing to tell: one query on flip_to_tell, one more while receivers
+lag. A batch of up to 200 checks costs five statements in one transaction.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from app.alerts.message import UP
+from app.alerts.models import Channel, Notification
+from app.alerts.transports import TRANSPORTS
+from app.checks.models import Check, Flip
+from app.checks.overdue import DATABASE_TROUBLE
+from app.checks.state import Reason, Status
+
+log = logging.getLogger(__name__)
+
+TOLD_AT_ONCE = 200  # checks
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What telling gave: `is_held` says that a receiver may still change a flip.
+
+    `poisoned` are checks whose flips could not be told; leave them out for a while.
+    """
+
+    flips: int = 0
+    notifications: int = 0
+    is_held: bool = False
+    is_more: bool = False
+    poisoned: tuple[int, ...] = ()
+
+
+def tell(now: datetime, applied_before: datetime | None, leave_out: Collection[int] = ()) -> Told:
+    """Make the notifications of flips that were not told yet, oldest first.
+
+    A flip by silence waits until every ping received before it is applied, and
+    the later flips of its check wait behind it. A flip is told in the same
+    transaction in which its notifications are made: never lost, never doubled.
+    """
+    ready = Flip.objects.filter(told_at=None).exclude(check_ref__in=leave_out).order_by("at")
+    is_held = False
+    if applied_before is not None:
+        held = Flip.objects.filter(told_at=None, reason=Reason.TIMEOUT, at__gt=applied_before)
+        earlier = held.filter(check_ref=OuterRef("check_ref"), at__lte=OuterRef("at"))
+        ready = ready.exclude(Exists(earlier))
+        is_held = held.exists()
+    found = ready.values_list("check_ref", flat=True)[:TOLD_AT_ONCE]
+    checks = sorted(set(found))
+    if not checks:
+        return Told(is_held=is_held)
+    flips, notifications, poisoned = _tell_or_put_aside(checks, now, applied_before)
+    is_more = flips > 0 and len(found) == TOLD_AT_ONCE
+    return Told(flips, notifications, is_held, is_more, poisoned)
+
+
+def _tell_or_put_aside(
+    checks: Sequence[int], now: datetime, applied_before: datetime | None
+) -> tuple[int, int, tuple[int, ...]]:
+    """Tell of all checks at once; when that fails, of each alone."""
+    try:
+        return *_tell_of(checks, now, applied_before), ()
+    except DATABASE_TROUBLE:
+        raise  # the database's trouble, not a check's
+    except Exception:
+        if len(checks) == 1:
+            log.exception("flips put aside check_id=%d", checks[0])
+            return 0, 0, (checks[0],)
+    results = [_tell_or_put_aside([check], now, applied_before) for check in checks]
+    flips, notifications, poisoned = zip(*results, strict=True)
+    return sum(flips), sum(notifications), tuple(pk for pks in poisoned for pk in pks)
+
+
+@transaction.atomic
+def _tell_of(
+    checks: Sequence[int], now: datetime, applied_before: datetime | None
+) -> tuple[int, int]:
+    # The check's lock keeps the drain from folding its log again, which deletes
+    # flips that were not told. What somebody else holds is told in the next turn.
+    free = Check.objects.select_for_update(skip_locked=True).filter(pk__in=checks).order_by("pk")
+    locked = list(free.values_list("pk", flat=True))
+    flips = _in_order(locked, applied_before)
+    channels = _channels_of([flip.check_ref_id for flip in flips if _is_news(flip)])
+    notifications = [
+        _notification(flip, channel, now)
+        for flip in flips
+        if _is_news(flip)
+        for channel in channels[flip.check_ref_id]
+        if TRANSPORTS[channel.kind].wants(channel.config, flip.new_status)
+    ]
+    # A conflict: this flip was told before, and came back in a failover.
+    Notification.objects.bulk_create(notifications, ignore_conflicts=True)
+    Flip.objects.filter(pk__in=[flip.pk for flip in flips]).update(told_at=now)
+    return len(flips), len(notifications)
+
+
+def _in_order(checks: Sequence[int], applied_before: datetime | None) -> list[Flip]:
+    """Return the flips to tell of these checks; none behind one that is held."""
+    ready: list[Flip] = []
+    held: set[int] = set()
+    for flip in Flip.objects.filter(told_at=None, check_ref__in=checks).order_by("at", "pk"):
+        may_change = applied_before is not None and flip.at > applied_before
+        if flip.reason == Reason.TIMEOUT and may_change:
+            held.add(flip.check_ref_id)
+        if flip.check_ref_id not in held:
+            ready.append(flip)
+    return ready
+
+
+def _is_news(flip: Flip) -> bool:
+    """Return False for what nobody is woken for: a first ping, a pause, a resumption."""
+    if flip.new_status == UP:
+        return flip.old_status == Status.DOWN
+    return flip.new_status == Status.DOWN
+
+
+def _channels_of(checks: Collection[int]) -> dict[int, list[Channel]]:
+    """Return the enabled channels of each check."""
+    channels: dict[int, list[Channel]] = defaultdict(list)
+    assigned = Channel.checks.through.objects.filter(
+        check__in=checks, channel__disabled_at=None
+    ).select_related("channel")
+    for row in assigned:
+        channels[row.check_id].append(row.channel)
+    return channels
+
+
+def _notification(flip: Flip, channel: Channel, now: datetime) -> Notification:
+    return Notification(
+        channel=channel,
+        check_ref_id=flip.check_ref_id,
+        flip_at=flip.at,
+        old_status=flip.old_status,
+        new_status=flip.new_status,
+        reason=flip.reason,
+        next_attempt_at=now,
+    )

@@ -1,0 +1,82 @@
+"""Who may see and who may change: this is where every page finds its project."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+
+from app.accounts.models import Member, Project, User
+from app.alerts.models import Channel
+from app.checks.models import Check
+
+READ_ONLY = (
+    "You may look at the project {name!r}, but not change it. "
+    "Ask its owner for the role of a member."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A project as one user sees it; `others` are the projects to switch to."""
+
+    project: Project
+    may_write: bool
+    others: tuple[Project, ...]
+
+    def require_write(self) -> None:
+        """Answer 403 to a member who may only look."""
+        if not self.may_write:
+            raise PermissionDenied(READ_ONLY.format(name=self.project.name))
+
+
+def signed_in(request: HttpRequest) -> User:
+    """Return the user; only behind login_required."""
+    if isinstance(request.user, AnonymousUser):
+        raise PermissionDenied
+    return request.user
+
+
+def memberships(user: User) -> list[Member]:
+    """Return the user's memberships with their projects, oldest project first."""
+    return list(user.memberships.select_related("project").order_by("project_id"))
+
+
+def open_project(request: HttpRequest, code: UUID) -> Access:
+    """Return the project of that code; 404 to a stranger."""
+    mine = memberships(signed_in(request))
+    for member in mine:
+        if member.project.code == code:
+            others = tuple(other.project for other in mine if other != member)
+            return Access(member.project, member.may_write(), others)
+    raise Http404("There is no such project, or you are not a member of it.")
+
+
+def open_check(request: HttpRequest, code: UUID) -> tuple[Access, Check]:
+    """Return the check of that code and its project; 404 to a stranger."""
+    checks = Check.objects.visible_to(request.user).select_related("project")
+    check = get_object_or_404(checks, code=code)
+    return open_project(request, check.project.code), check
+
+
+def open_channel(request: HttpRequest, code: UUID) -> tuple[Access, Channel]:
+    """Return the channel of that code and its project; 404 to a stranger."""
+    channels = Channel.objects.visible_to(request.user).select_related("project")
+    channel = get_object_or_404(channels, code=code)
+    return open_project(request, channel.project.code), channel
+
+
+def page(
+    request: HttpRequest,
+    access: Access,
+    template: str,
+    context: Mapping[str, Any],
+    status: int = 200,
+) -> HttpResponse:
+    """Render a page of a project, with the header that says where one is."""
+    here = {"access": access, "project": access.project, **context}
+    return render(request, template, here, status=status)

@@ -1,0 +1,139 @@
+"""The channels of a project: list, add, edit, test, enable, delete."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db import transaction
+from django.db.models import Count
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from app.alerts import outbox
+from app.alerts.models import Channel
+from app.pages.access import Access, open_channel, open_project, page
+from app.pages.channel_forms import FORMS, ChannelForm
+from app.pages.channel_words import target
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A channel as a line of the list; `shape` is the icon that goes with `state`."""
+
+    channel: Channel
+    checks: int
+    target: str
+    state: str
+    shape: str
+
+
+@never_cache
+@require_safe
+@login_required
+def channel_list(request: HttpRequest, project: UUID) -> HttpResponse:
+    """Show whom the project can tell, and how well that works."""
+    access, now = open_project(request, project), timezone.now()
+    channels = Channel.objects.visible_to(request.user).filter(project=access.project)
+    counts = dict(channels.annotate(n=Count("checks")).values_list("pk", "n"))
+    lines = [_line(channel, counts.get(channel.pk, 0)) for channel in channels.order_by("pk")]
+    context = {"lines": lines, "now": now, "nav": "channels"}
+    return page(request, access, "pages/channels.html", context)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def add(request: HttpRequest, project: UUID, kind: str) -> HttpResponse:
+    """Add a channel of a kind."""
+    access = open_project(request, project)
+    access.require_write()
+    if kind not in FORMS:
+        raise Http404("There is no such kind of channel.")
+    channel = Channel(project=access.project, kind=kind)
+    form = FORMS[kind](request.POST or None, channel=channel)
+    if request.method != "POST" or not form.is_valid():
+        return _form_page(request, access, form, channel)
+    channel.name, channel.config = form.cleaned_data["name"], form.config()
+    with transaction.atomic():
+        channel.save()
+        if form.cleaned_data["all_checks"]:
+            channel.checks.add(*access.project.checks.values_list("pk", flat=True))
+    messages.success(request, "The channel is added. Send a test to see that it arrives.")
+    return redirect("channels", access.project.code)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def edit(request: HttpRequest, code: UUID) -> HttpResponse:
+    """Edit a channel."""
+    access, channel = open_channel(request, code)
+    access.require_write()
+    form = FORMS[channel.kind](request.POST or None, channel=channel)
+    if request.method != "POST" or not form.is_valid():
+        return _form_page(request, access, form, channel)
+    channel.name, channel.config = form.cleaned_data["name"], form.config()
+    channel.save(update_fields=["name", "config"])
+    messages.success(request, "Saved.")
+    return redirect("channels", access.project.code)
+
+
+@require_POST
+@login_required
+def test(request: HttpRequest, code: UUID) -> HttpResponse:
+    """Send a test message."""
+    access, channel = open_channel(request, code)
+    access.require_write()
+    outbox.send_test(channel, timezone.now())
+    messages.info(request, "A test is on its way. Reload this page to see how it went.")
+    return redirect("channels", access.project.code)
+
+
+@require_POST
+@login_required
+def enable(request: HttpRequest, code: UUID) -> HttpResponse:
+    """Bring a disabled channel back."""
+    access, channel = open_channel(request, code)
+    access.require_write()
+    outbox.enable(channel)
+    messages.success(request, "The channel works again.")
+    return redirect("channels", access.project.code)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def delete(request: HttpRequest, code: UUID) -> HttpResponse:
+    """Ask, then delete."""
+    access, channel = open_channel(request, code)
+    access.require_write()
+    if request.method != "POST":
+        context = {"line": _line(channel, channel.checks.count()), "nav": "channel"}
+        return page(request, access, "pages/channel_delete.html", context)
+    channel.delete()
+    messages.success(request, "The channel is deleted.")
+    return redirect("channels", access.project.code)
+
+
+def _line(channel: Channel, checks: int) -> Line:
+    if channel.disabled_at:
+        state, shape = "disabled", "down"
+    elif channel.last_error:
+        state, shape = "failing", "late"
+    elif channel.last_sent_at:
+        state, shape = "working", "up"
+    else:
+        state, shape = "not tried yet", "new"
+    return Line(channel, checks, target(channel), state, shape)
+
+
+def _form_page(
+    request: HttpRequest, access: Access, form: ChannelForm, channel: Channel
+) -> HttpResponse:
+    status = 422 if form.errors else 200
+    context = {"form": form, "channel": channel, "nav": "channel"}
+    return page(request, access, f"pages/channel_{channel.kind}.html", context, status)

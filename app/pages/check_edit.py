@@ -1,0 +1,100 @@
+"""Add a check, and edit one."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from app.accounts.models import Project
+from app.checks.models import Check
+from app.checks.schedule import Kind
+from app.pages.access import Access, open_check, open_project, page
+from app.pages.check_form import COLUMNS, CheckForm, zone_names
+from app.wakeups import NOTIFIER, wake
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def add(request: HttpRequest, project: UUID) -> HttpResponse:
+    """Add a check to a project."""
+    access, now = open_project(request, project), timezone.now()
+    access.require_write()
+    check = Check(project=access.project)
+    form = CheckForm(request.POST or None, instance=check, project=access.project, now=now)
+    if not _is_to_save(request, form):
+        return _page(request, access, form, None)
+    if _is_full(access.project):
+        form.add_error(None, f"This project has its {settings.CHECK_LIMIT} checks already.")
+        return _page(request, access, form, None)
+    with transaction.atomic():
+        check = form.save(commit=False)
+        check.save()
+        check.channels.set(form.cleaned_data["channels"])
+    messages.success(request, "The check is ready. Let the job ping the address below.")
+    return redirect("check", check.code)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def edit(request: HttpRequest, code: UUID) -> HttpResponse:
+    """Edit a check."""
+    access, check = open_check(request, code)
+    access.require_write()
+    now, title = timezone.now(), str(check)
+    form = CheckForm(request.POST or None, instance=check, project=access.project, now=now)
+    if not _is_to_save(request, form):
+        return _page(request, access, form, title)
+    _store(form, now)
+    messages.success(request, "Saved.")
+    return redirect("check", code)
+
+
+def _is_to_save(request: HttpRequest, form: CheckForm) -> bool:
+    return request.method == "POST" and form.is_valid() and "preview" not in request.POST
+
+
+def _store(form: CheckForm, now: datetime) -> None:
+    with transaction.atomic():
+        check = form.save(commit=False)
+        check.save(update_fields=COLUMNS)
+        check.channels.set(form.cleaned_data["channels"])
+        check.reschedule(now)
+        transaction.on_commit(lambda: wake(NOTIFIER))
+
+
+def _is_full(project: Project) -> bool:
+    return project.checks.count() >= settings.CHECK_LIMIT
+
+
+def _preview(form: CheckForm) -> dict[str, Any]:
+    """Return the next dates as the clock of the check's zone shows them."""
+    rule = form.rule()
+    local = [date.astimezone(ZoneInfo(rule.tz)) for date in form.dates()]
+    shown = [
+        (f"{date:%a} {date.day} {date:%b %Y, %H:%M:%S %Z}", date.isoformat()) for date in local
+    ]
+    return {"is_simple": rule.kind == Kind.SIMPLE, "dates": shown}
+
+
+def _page(request: HttpRequest, access: Access, form: CheckForm, title: str | None) -> HttpResponse:
+    is_preview = "preview" in request.POST and form.is_valid()
+    context = {
+        "form": form,
+        "title": title,
+        "zones": zone_names(),
+        "preview": _preview(form) if is_preview else None,
+        "nav": "check",
+    }
+    return page(request, access, "pages/check_edit.html", context, 422 if form.errors else 200)

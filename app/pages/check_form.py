@@ -1,0 +1,201 @@
+"""The form of a check: this is where what a person types becomes its rules."""
+
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar
+from zoneinfo import available_timezones
+
+from django import forms
+from django.conf import settings
+from django.core.validators import RegexValidator
+from django.utils.text import slugify
+
+from app.accounts.models import Project
+from app.alerts.models import Channel
+from app.checks.models import Check
+from app.checks.schedule import (
+    FIRST_YEAR,
+    Kind,
+    Schedule,
+    ScheduleError,
+    canonical_tz,
+    upcoming,
+    validate,
+    validate_grace,
+)
+from app.pages.amount import AmountField
+from app.pages.channel_words import title
+
+KINDS = (
+    ("simple", "Every so often"),
+    ("cron", "Cron expression"),
+    ("oncalendar", "systemd OnCalendar"),
+)
+# What an edit may write. Never the state: the drain writes that at the same time.
+SHARED_COLUMNS = (
+    *("name", "slug", "tags", "desc", "kind", "schedule", "tz", "manual_resume"),
+    *("filter_http_body", "success_kw", "failure_kw", "start_kw", "filter_default_fail"),
+)
+COLUMNS = (*SHARED_COLUMNS, "period_seconds", "grace_seconds", "methods")
+
+if TYPE_CHECKING:
+    CheckModelForm = forms.ModelForm[Check]
+    ChannelChoices = forms.ModelMultipleChoiceField[Channel]
+else:
+    CheckModelForm, ChannelChoices = forms.ModelForm, forms.ModelMultipleChoiceField
+
+
+class ChannelChoice(ChannelChoices):
+    """Channels to tell, each with its kind."""
+
+    def label_from_instance(self, channel: Any) -> str:
+        """Return the channel's name and kind."""
+        return title(channel)
+
+
+class CheckForm(CheckModelForm):
+    """Everything that a person decides about a check."""
+
+    name = forms.CharField(max_length=100)
+    slug = forms.CharField(
+        required=False,
+        max_length=100,
+        validators=[
+            RegexValidator(r"\A[a-z0-9_-]+\Z", "Use only a-z, 0-9, the hyphen and the underscore.")
+        ],
+        help_text="The readable part of the ping address. Left empty, it is made from the name.",
+    )
+    tags = forms.CharField(required=False, max_length=500, help_text="Words, with spaces between.")
+    desc = forms.CharField(
+        label="Description",
+        required=False,
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="What the job does, and what to do when it does not.",
+    )
+    kind = forms.ChoiceField(
+        choices=KINDS, widget=forms.RadioSelect, initial="simple", label="How is the job scheduled?"
+    )
+    period = AmountField(
+        "Period", required=False, initial=86_400, help_text="The usual time from ping to ping."
+    )
+    grace = AmountField(
+        "Grace",
+        initial=3_600,
+        help_text="How late a ping may be, or how long a run may take, before you are told.",
+    )
+    schedule = forms.CharField(
+        label="Expression",
+        required=False,
+        max_length=110,
+        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "autocapitalize": "off"}),
+        help_text="Cron: 30 3 * * 1-5. OnCalendar: Mon..Fri 03:30, one expression a line.",
+    )
+    tz = forms.CharField(
+        label="Time zone",
+        max_length=36,
+        initial="UTC",
+        widget=forms.TextInput(attrs={"list": "zones", "autocomplete": "off"}),
+        help_text="The zone of the clock that starts the job, such as Europe/Riga.",
+    )
+    only_post = forms.BooleanField(required=False, label="Only POST requests count as pings")
+    manual_resume = forms.BooleanField(
+        required=False, label="When paused, stay paused until somebody resumes it"
+    )
+    filter_http_body = forms.BooleanField(
+        required=False, label="Judge pings by words in their body"
+    )
+    failure_kw = forms.CharField(required=False, max_length=200, label="Failure words")
+    success_kw = forms.CharField(required=False, max_length=200, label="Success words")
+    start_kw = forms.CharField(required=False, max_length=200, label="Start words")
+    filter_default_fail = forms.BooleanField(
+        required=False, label="A body with none of these words is a failure, instead of ignored"
+    )
+    channels = ChannelChoice(
+        queryset=Channel.objects.none(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        label="Whom to tell",
+    )
+
+    class Meta:
+        model = Check
+        fields: ClassVar = SHARED_COLUMNS
+
+    def __init__(self, *args: Any, project: Project, now: datetime, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.now = now
+        choice = self.fields["channels"]
+        assert isinstance(choice, ChannelChoice)  # the type, for mypy
+        choice.queryset = project.channels.order_by("pk")
+        if self.instance.pk:
+            self.initial = {**self.initial, **_initial(self.instance)}
+        else:
+            choice.initial = choice.queryset
+
+    def clean(self) -> dict[str, Any]:
+        """Make the slug, and let the schedule say what is wrong with it."""
+        data = super().clean() or self.cleaned_data
+        if not data.get("slug") and "slug" not in self.errors:
+            data["slug"] = slugify(data.get("name", ""))[:100]
+        data["tags"] = " ".join(data.get("tags", "").split())
+        data["schedule"] = "\n".join(data.get("schedule", "").split("\r\n")).strip()
+        data["tz"] = canonical_tz(data.get("tz", ""))
+        if not self.errors.keys() & {"kind", "period", "grace", "schedule", "tz"}:
+            self._judge()
+        return data
+
+    def rule(self) -> Schedule:
+        """Return the schedule that was typed, once the fields are clean."""
+        data = self.cleaned_data
+        period = data["period"] or self.instance.period_seconds
+        return Schedule(Kind(data["kind"]), period, data["schedule"], data["tz"])
+
+    def dates(self) -> list[datetime]:
+        """Return the next dates on which the job is due."""
+        return upcoming(self.rule(), self.now, 3)
+
+    def save(self, commit: bool = True) -> Check:
+        """Return the check with its new rules; the caller writes it."""
+        check = super().save(commit=False)
+        check.period_seconds = self.cleaned_data["period"] or check.period_seconds
+        check.grace_seconds = self.cleaned_data["grace"]
+        check.methods = "POST" if self.cleaned_data["only_post"] else ""
+        if commit:
+            raise ValueError("written by check_edit, with the columns named")
+        return check
+
+    def _judge(self) -> None:
+        least, data = settings.MIN_PERIOD_SECONDS, self.cleaned_data
+        if data["kind"] == Kind.SIMPLE and data["period"] is None:
+            self.add_error("period", "Say how often the job runs.")
+            return
+        try:
+            validate(self.rule(), min_period_seconds=least, since=self._since())
+            validate_grace(data["grace"], min_seconds=least)
+        except ScheduleError as error:
+            self.add_error(error.field, str(error))
+
+    def _since(self) -> datetime:
+        """Ask for a date to come, unless the schedule is an old one left as it was."""
+        is_typed = {"kind", "schedule", "tz"} & set(self.changed_data)
+        return self.now if is_typed else FIRST_YEAR
+
+
+def _initial(check: Check) -> dict[str, Any]:
+    return {
+        "period": check.period_seconds,
+        "grace": check.grace_seconds,
+        "only_post": check.methods == "POST",
+        "channels": list(check.channels.values_list("pk", flat=True)),
+    }
+
+
+@cache
+def zone_names() -> tuple[str, ...]:
+    """Return today's names of the world's zones, for the field's suggestions."""
+    names = {canonical_tz(name) for name in available_timezones() if "/" in name}
+    return (
+        "UTC",
+        *sorted(name for name in names if not name.startswith(("Etc/", "posix", "right"))),
+    )

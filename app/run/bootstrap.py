@@ -1,0 +1,85 @@
+"""A user, a project and its keys: this is where they are made ready for a program to use."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
+from django.db import transaction
+
+from app.accounts import keys
+from app.accounts.founding import found
+from app.accounts.models import ApiKey, Project, Role, User
+from app.alerts.models import Channel
+from app.checks.models import next_change
+
+FIRST_PROJECT = "My project"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a program needs to use a project. A key is None when it was shown before."""
+
+    base_url: str
+    ping_url: str
+    project: UUID
+    api_key: str | None
+    api_key_readonly: str | None
+    ping_key: str | None
+
+
+def bootstrap(email: str, name: str, now: datetime, *, new_keys: bool = False) -> Access:
+    """Return access to the project `name` of the user, making what is missing.
+
+    The same user and name are the same project. Keys are kept as digests, so a
+    key can be told only when it is made; `new_keys` revokes all and makes others.
+    """
+    with transaction.atomic():
+        project = own_project(email, name)
+        return Access(
+            base_url=settings.SITE_ROOT,
+            ping_url=settings.PING_ENDPOINT,
+            project=project.code,
+            api_key=_api_key(project, ApiKey.Kind.READ_WRITE, now, new_keys),
+            api_key_readonly=_api_key(project, ApiKey.Kind.READ_ONLY, now, new_keys),
+            ping_key=_ping_key(project, new_keys),
+        )
+
+
+def own_project(email: str, name: str) -> Project:
+    """Return the user's own project, making user, project and e-mail channel when missing."""
+    with transaction.atomic():
+        new = {"email": email, "password": make_password(None)}
+        user, _ = User.objects.get_or_create(email__iexact=email, defaults=new)
+        User.objects.select_for_update().get(pk=user.pk)  # two of us make one project
+        owned = Project.objects.filter(members__user=user, members__role=Role.OWNER, name=name)
+        return owned.order_by("pk").first() or _begin(user, name)
+
+
+def _begin(user: User, name: str) -> Project:
+    project = found(user, name)
+    config = {"to": user.email, "on_down": True, "on_up": True}
+    Channel.objects.create(project=project, kind=Channel.Kind.EMAIL, config=config)
+    return project
+
+
+def _api_key(project: Project, kind: ApiKey.Kind, now: datetime, is_new: bool) -> str | None:
+    living = project.api_keys.filter(kind=kind, revoked_at__isnull=True)
+    if living.exists() and not is_new:
+        return None
+    living.update(revoked_at=now)
+    key = keys.new_api_key(kind.value)
+    project.api_keys.create(kind=kind, hint=key[:8], digest=keys.digest(key))
+    return key
+
+
+def _ping_key(project: Project, is_new: bool) -> str | None:
+    row = Project.objects.select_for_update().get(pk=project.pk)
+    if row.ping_key_digest and not is_new:
+        return None
+    key = keys.new_ping_key()
+    row.ping_key_digest = keys.digest(key)
+    row.directory_change = next_change()  # receivers learn the key by it
+    row.save(update_fields=["ping_key_digest", "directory_change"])
+    return key

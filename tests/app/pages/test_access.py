@@ -1,0 +1,94 @@
+"""Every address of the pages, as everybody who may come by."""
+
+from dataclasses import dataclass
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, reverse
+
+from app.urls import urlpatterns
+from tests.app.pages.world import World, client_of
+
+PUBLIC = {"sign_in", "sign_in_mail", "sign_in_link", "sign_out", "unsubscribe"}
+OWN = {"home", "project_add"}  # of whoever comes
+POST_ONLY = {"check_pause", "check_resume", "channel_test", "channel_enable"}
+READ = {"checks", "check", "ping_body", "channels"}
+NAMES = [pattern.name for pattern in urlpatterns if pattern.name]
+PROTECTED = [name for name in NAMES if name not in PUBLIC]
+OF_A_PROJECT = [name for name in PROTECTED if name not in OWN]
+WRITE = [name for name in OF_A_PROJECT if name not in READ]
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request for an address, as the method that it is meant for."""
+
+    name: str
+
+    def by(self, client: Client, world: World, method: str = "") -> int:
+        method = method or ("post" if self.name in POST_ONLY | {"project_add"} else "get")
+        return int(getattr(client, method)(self.path(world)).status_code)
+
+    def path(self, world: World) -> str:
+        pattern = next(pattern for pattern in urlpatterns if pattern.name == self.name)
+        code = world.channel.code if self.name.startswith("channel_") else world.check.code
+        known = {"project": world.project.code, "code": code, "n": 1, "kind": "email"}
+        return reverse(self.name, kwargs={key: known[key] for key in _arguments(pattern)})
+
+
+def _arguments(pattern: URLPattern) -> list[str]:
+    return list(pattern.pattern.converters)
+
+
+def test_every_address_has_a_name_and_is_in_one_of_the_groups() -> None:
+    assert len(NAMES) == len(urlpatterns)
+    assert set(NAMES) >= PUBLIC | OWN | READ | POST_ONLY
+
+
+@pytest.mark.parametrize("name", PROTECTED)
+def test_who_is_signed_out_is_sent_to_the_sign_in_page(name: str, world: World) -> None:
+    response = getattr(client_of(None), "post" if name in POST_ONLY | {"project_add"} else "get")(
+        Visit(name).path(world)
+    )
+    assert response.status_code == 302
+    assert response["Location"].startswith(f"{reverse('sign_in')}?next=")
+
+
+@pytest.mark.parametrize("name", OF_A_PROJECT)
+def test_a_stranger_is_told_that_there_is_nothing(name: str, world: World) -> None:
+    stranger = client_of(world.stranger)
+    assert Visit(name).by(stranger, world) == 404
+    if name not in READ:
+        assert Visit(name).by(stranger, world, "post") == 404
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_read_only_member_may_look(name: str, world: World) -> None:
+    assert Visit(name).by(client_of(world.reader), world) == 200
+
+
+@pytest.mark.parametrize("name", WRITE)
+def test_a_read_only_member_may_not_change_anything(name: str, world: World) -> None:
+    reader = client_of(world.reader)
+    assert Visit(name).by(reader, world, "post") == 403
+    if name not in POST_ONLY:
+        assert Visit(name).by(reader, world) == 403
+
+
+@pytest.mark.parametrize("name", OF_A_PROJECT)
+def test_the_owner_may_do_everything(name: str, world: World) -> None:
+    assert Visit(name).by(client_of(world.owner), world) in (200, 302)
+
+
+@pytest.mark.parametrize("name", sorted(POST_ONLY | {"project_add", "sign_out", "sign_in_mail"}))
+def test_a_link_changes_nothing(name: str, world: World) -> None:
+    assert Visit(name).by(client_of(world.owner), world, "get") == 405
+
+
+def test_a_read_only_member_is_told_whom_to_ask_and_sees_no_buttons(world: World) -> None:
+    reader = client_of(world.reader)
+    refused = reader.get(reverse("check_edit", args=[world.check.code]))
+    assert "Ask its owner for the role of a member" in refused.content.decode()
+    details = reader.get(reverse("check", args=[world.check.code])).content.decode()
+    assert "Pause" not in details
+    assert "Delete" not in details

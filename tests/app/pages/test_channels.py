@@ -1,0 +1,174 @@
+"""The channels of a project."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from app.alerts import outbox
+from app.alerts.models import Channel, Notification
+from tests.app.pages.world import Answer, World, form_of_webhook
+
+
+def page_of(client: Client, world: World) -> str:
+    return client.get(reverse("channels", args=[world.project.code])).content.decode()
+
+
+def add(client: Client, world: World, kind: str, fields: dict[str, object]) -> Answer:
+    path = reverse("channel_add", args=[world.project.code, kind])
+    return client.post(path, fields)
+
+
+def newest() -> Channel:
+    return Channel.objects.latest("pk")
+
+
+def test_an_email_channel_is_added_to_all_checks(owner: Client, world: World) -> None:
+    fields: dict[str, object] = {"to": "ops@example.org", "on_down": "on", "all_checks": "on"}
+    add(owner, world, "email", fields)
+    assert newest().config == {"to": "ops@example.org", "on_down": True, "on_up": False}
+    assert list(newest().checks.all()) == [world.check]
+
+
+def test_an_email_channel_may_be_added_to_no_check(owner: Client, world: World) -> None:
+    add(owner, world, "email", {"to": "ops@example.org", "on_up": "on"})
+    assert not newest().checks.exists()
+
+
+def test_a_webhook_is_added_with_what_it_sends(owner: Client, world: World) -> None:
+    fields = form_of_webhook(
+        name="pager",
+        down_url="https://example.org/hook?name=$NAME",
+        down_method="PUT",
+        down_headers="X-Token: secret: yes\r\nAccept: */*",
+        down_body='{"text": $NAME_JSON}',
+    )
+    add(owner, world, "webhook", fields)
+    assert newest().config == {
+        "down": {
+            "url": "https://example.org/hook?name=$NAME",
+            "method": "PUT",
+            "headers": {"X-Token": "secret: yes", "Accept": "*/*"},
+            "body": '{"text": $NAME_JSON}',
+        },
+        "up": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "message"),
+    [
+        ({}, "down_url", "at least one of the two"),
+        ({"down_url": "example.org"}, "down_url", "Give a whole address"),
+        ({"up_url": "ftp://example.org"}, "up_url", "Give a whole address"),
+        ({"up_url": "https://exa mple.org"}, "up_url", "Give a whole address"),
+        ({"up_url": "https://example.org:port/"}, "up_url", "Give a whole address"),
+        ({"up_url": "https://[::1/"}, "up_url", "Give a whole address"),
+        ({"up_url": "https://example.org/" + "x" * 1000}, "up_url", "at most 1000"),
+        ({"up_url": "https://e.org", "up_headers": "no colon"}, "up_headers", "Not a header"),
+        ({"up_url": "https://e.org", "up_headers": "A b: c"}, "up_headers", "Not a header"),
+        ({"up_url": "https://e.org", "up_headers": "A: b\0"}, "up_headers", "Not a header"),
+        ({"up_url": "https://e.org", "up_headers": "Host: evil"}, "up_headers", "is set by us"),
+        ({"up_url": "https://e.org", "up_headers": "A: " + "b" * 999}, "up_headers", "1000"),
+        ({"up_url": "https://e.org", "up_method": "DELETE"}, "up_method", "valid choice"),
+        ({"up_url": "https://e.org", "up_body": "x" * 1001}, "up_body", "at most 1000"),
+    ],
+)
+def test_a_webhooks_field_says_what_is_wrong_with_it(
+    changes: dict[str, object], field: str, message: str, owner: Client, world: World
+) -> None:
+    response = add(owner, world, "webhook", form_of_webhook(**changes))
+    assert response.status_code == 422
+    _, _, rest = response.content.decode().partition(f'id="id_{field}_error">')
+    assert message in rest.partition("</p>")[0]
+    assert Channel.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"to": "no address", "on_up": "on"}, "to"),
+        ({"to": "a@example.org\nBcc: b@example.org", "on_up": "on"}, "to"),
+        ({"to": "a@example.org"}, "on_down"),
+    ],
+)
+def test_an_email_field_says_what_is_wrong_with_it(
+    fields: dict[str, object], field: str, owner: Client, world: World
+) -> None:
+    response = add(owner, world, "email", fields)
+    assert response.status_code == 422
+    assert f'id="id_{field}_error">' in response.content.decode()
+
+
+def test_an_unknown_kind_is_not_found(owner: Client, world: World) -> None:
+    assert owner.get(reverse("channel_add", args=[world.project.code, "fax"])).status_code == 404
+
+
+def test_an_edit_shows_and_keeps_what_is_stored(owner: Client, world: World) -> None:
+    fields = form_of_webhook(up_url="https://example.org/", up_headers="A: b", up_method="GET")
+    add(owner, world, "webhook", fields)
+    path = reverse("channel_edit", args=[newest().code])
+    page = owner.get(path).content.decode()
+    assert "A: b</textarea>" in page
+    assert '<option value="GET" selected>' in page
+    before = newest().config
+    fields.pop("all_checks")
+    assert owner.post(path, fields).status_code == 302
+    assert newest().config == before
+
+
+def test_the_list_says_how_well_each_channel_works(owner: Client, world: World) -> None:
+    assert "Not tried yet" in page_of(owner, world)
+    Channel.objects.update(last_sent_at=timezone.now())
+    assert "Working" in page_of(owner, world)
+    Channel.objects.update(last_error="<b>timed out</b>")
+    page = page_of(owner, world)
+    assert "Failing" in page
+    assert "&lt;b&gt;timed out" in page
+
+
+def test_a_disabled_channel_says_why_and_comes_back(owner: Client, world: World) -> None:
+    outbox.disable(world.channel, "mailbox is gone", timezone.now())
+    page = page_of(owner, world)
+    assert "mailbox is gone" in page
+    assert "then enable it" in page
+    owner.post(reverse("channel_enable", args=[world.channel.code]))
+    assert Channel.objects.get().disabled_at is None
+
+
+def test_a_webhooks_secret_path_is_not_shown_in_lists(owner: Client, world: World) -> None:
+    add(owner, world, "webhook", form_of_webhook(down_url="https://hooks.example.org/T0/secret"))
+    pages = [
+        page_of(owner, world),
+        owner.get(reverse("check_add", args=[world.project.code])).content.decode(),
+        owner.get(reverse("channel_delete", args=[newest().code])).content.decode(),
+    ]
+    for page in pages:
+        assert "hooks.example.org" in page
+        assert "secret" not in page
+
+
+def test_the_test_button_queues_a_message(owner: Client, world: World) -> None:
+    owner.post(reverse("channel_test", args=[world.channel.code]))
+    assert Notification.objects.get().check_ref is None
+
+
+def test_deleting_asks_first(owner: Client, world: World) -> None:
+    path = reverse("channel_delete", args=[world.channel.code])
+    assert b"1 check will not tell it any more" in owner.get(path).content
+    assert Channel.objects.exists()
+    owner.post(path)
+    assert not Channel.objects.exists()
+
+
+@pytest.mark.parametrize("count", [5, 50])
+def test_the_number_of_queries_does_not_grow(
+    count: int, owner: Client, world: World, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(count):
+        config = {"to": f"{number}@example.org"}
+        channel = Channel.objects.create(project=world.project, kind="email", config=config)
+        channel.checks.add(world.check)
+    with django_assert_num_queries(5):  # session, user, memberships, counts, channels
+        page_of(owner, world)

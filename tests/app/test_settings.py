@@ -1,0 +1,109 @@
+"""Settings as a process finds them that has just this environment."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.app.settings_table import BEGIN, DOCUMENT, END, table
+from tests.architecture.tree import ROOT
+
+READ = """
+import json, sys
+from app import settings
+print(json.dumps({name: getattr(settings, name) for name in sys.argv[1:]}, default=str))
+"""
+
+
+def run(directory: Path, *names: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    given = {"PATH": os.environ["PATH"], "STILLHERE_DATA_DIR": str(directory)} | environment
+    command = [sys.executable, "-c", READ, *names]
+    return subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, check=False)
+
+
+def read(directory: Path, *names: str, **environment: str) -> dict[str, Any]:
+    done = run(directory, *names, **environment)
+    assert done.returncode == 0, done.stderr
+    values: dict[str, Any] = json.loads(done.stdout)
+    return values
+
+
+def test_the_documented_table_is_what_the_program_reads() -> None:
+    document = DOCUMENT.read_text("utf-8")
+    assert document.split(BEGIN)[1].split(END)[0] == table(), "`make docs` writes it anew"
+
+
+def test_the_port_is_in_every_address(tmp_path: Path) -> None:
+    assert read(tmp_path, "SITE_ROOT", "PING_ENDPOINT", PORT="8123") == {
+        "SITE_ROOT": "http://localhost:8123",
+        "PING_ENDPOINT": "http://localhost:8123/ping/",
+    }
+
+
+def test_a_public_address_makes_cookies_secure(tmp_path: Path) -> None:
+    values = read(
+        tmp_path, "SESSION_COOKIE_SECURE", "SECURE_SSL_REDIRECT", SITE_ROOT="https://s.example.org"
+    )
+    assert values == {"SESSION_COOKIE_SECURE": True, "SECURE_SSL_REDIRECT": True}
+
+
+def test_the_secret_key_is_made_once_and_private(tmp_path: Path) -> None:
+    directory = tmp_path / "var"
+    first = read(directory, "SECRET_KEY")["SECRET_KEY"]
+    assert len(first) >= 50
+    assert read(directory, "SECRET_KEY")["SECRET_KEY"] == first
+    assert stat.S_IMODE((directory / "secret_key").stat().st_mode) == 0o600
+
+
+def test_processes_that_start_together_have_one_secret_key(tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "STILLHERE_DATA_DIR": str(tmp_path / "var")}
+    command = [sys.executable, "-c", READ, "SECRET_KEY"]
+    together = [
+        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE)
+        for _ in range(4)
+    ]
+    answers = {process.communicate()[0] for process in together}
+    assert len(answers) == 1
+    assert b'""' not in answers.pop()
+
+
+def test_a_relative_data_directory_is_below_the_checkout(tmp_path: Path) -> None:
+    del tmp_path
+    values = read(Path("build/test-var"), "DATA_DIR", SECRET_KEY="given")
+    assert values["DATA_DIR"] == str(ROOT / "build/test-var")
+
+
+def test_a_database_url_is_taken_apart(tmp_path: Path) -> None:
+    url = "postgresql://ada:l%40ve@db1,db2:5433/still?sslmode=require"
+    database = read(tmp_path, "DATABASES", DATABASE_URL=url)["DATABASES"]["default"]
+    assert database["ENGINE"] == "django.db.backends.postgresql"
+    assert (database["NAME"], database["USER"], database["PASSWORD"]) == ("still", "ada", "l@ve")
+    assert database["HOST"] == "db1,db2"
+    assert database["OPTIONS"]["sslmode"] == "require"
+
+
+@pytest.mark.parametrize("url", ["mysql://a:hunter2@b/c", "postgresql://a:hunter2@b/c?nonsense=1"])
+def test_a_wrong_database_url_is_refused_without_its_password(tmp_path: Path, url: str) -> None:
+    done = run(tmp_path, DATABASE_URL=url)
+    assert done.returncode != 0
+    assert "DATABASE_URL cannot be used" in done.stderr
+    assert "hunter2" not in done.stderr
+
+
+def test_manage_py_says_what_is_wrong_without_a_traceback(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "STILLHERE_DATA_DIR": str(tmp_path), "PORT": "x"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == (
+        "PORT='x' cannot be used: it has to be a whole number from 1 to 65535."
+        " Change or unset it.\n"
+    )
