@@ -6,67 +6,123 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('checks', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("checks", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Channel',
+            name="Channel",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('kind', models.CharField(choices=[('email', 'e-mail'), ('webhook', 'webhook')], max_length=20)),
-                ('name', models.CharField(blank=True, max_length=100)),
-                ('config', models.JSONField(default=dict)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('disabled_at', models.DateTimeField(editable=False, null=True)),
-                ('disabled_reason', models.CharField(blank=True, editable=False, max_length=200)),
-                ('last_sent_at', models.DateTimeField(editable=False, null=True)),
-                ('last_error', models.CharField(blank=True, editable=False, max_length=200)),
-                ('checks', models.ManyToManyField(related_name='channels', to='checks.check')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='channels', to='accounts.project')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("code", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("email", "e-mail"), ("webhook", "webhook")], max_length=20
+                    ),
+                ),
+                ("name", models.CharField(blank=True, max_length=100)),
+                ("config", models.JSONField(default=dict)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("disabled_at", models.DateTimeField(editable=False, null=True)),
+                ("disabled_reason", models.CharField(blank=True, editable=False, max_length=200)),
+                ("last_sent_at", models.DateTimeField(editable=False, null=True)),
+                ("last_error", models.CharField(blank=True, editable=False, max_length=200)),
+                ("checks", models.ManyToManyField(related_name="channels", to="checks.check")),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="channels",
+                        to="accounts.project",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Notification',
+            name="Notification",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('flip_at', models.DateTimeField()),
-                ('old_status', models.CharField(max_length=6)),
-                ('new_status', models.CharField(max_length=6)),
-                ('reason', models.CharField(blank=True, max_length=7)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('state', models.CharField(choices=[('waiting', 'waiting'), ('sent', 'sent'), ('failed', 'given up')], default='waiting', max_length=7)),
-                ('attempts', models.SmallIntegerField(default=0)),
-                ('next_attempt_at', models.DateTimeField()),
-                ('leased_until', models.DateTimeField(null=True)),
-                ('leased_by', models.CharField(blank=True, max_length=100)),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('error', models.CharField(blank=True, max_length=200)),
-                ('channel', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notifications', to='alerts.channel')),
-                ('check_ref', models.ForeignKey(db_column='check_id', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='notifications', to='checks.check')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("code", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("flip_at", models.DateTimeField()),
+                ("old_status", models.CharField(max_length=6)),
+                ("new_status", models.CharField(max_length=6)),
+                ("reason", models.CharField(blank=True, max_length=7)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("waiting", "waiting"), ("sent", "sent"), ("failed", "given up")],
+                        default="waiting",
+                        max_length=7,
+                    ),
+                ),
+                ("attempts", models.SmallIntegerField(default=0)),
+                ("next_attempt_at", models.DateTimeField()),
+                ("leased_until", models.DateTimeField(null=True)),
+                ("leased_by", models.CharField(blank=True, max_length=100)),
+                ("sent_at", models.DateTimeField(null=True)),
+                ("error", models.CharField(blank=True, max_length=200)),
+                (
+                    "channel",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="notifications",
+                        to="alerts.channel",
+                    ),
+                ),
+                (
+                    "check_ref",
+                    models.ForeignKey(
+                        db_column="check_id",
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="notifications",
+                        to="checks.check",
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='channel',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['email', 'webhook'])), name='channel_kind_is_known'),
+            model_name="channel",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["email", "webhook"])), name="channel_kind_is_known"
+            ),
         ),
         migrations.AddIndex(
-            model_name='notification',
-            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['next_attempt_at'], name='notification_to_send'),
+            model_name="notification",
+            index=models.Index(
+                condition=models.Q(("state", "waiting")),
+                fields=["next_attempt_at"],
+                name="notification_to_send",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='notification',
-            constraint=models.UniqueConstraint(fields=('channel', 'check_ref', 'flip_at', 'new_status'), name='notification_once_for_a_flip'),
+            model_name="notification",
+            constraint=models.UniqueConstraint(
+                fields=("channel", "check_ref", "flip_at", "new_status"),
+                name="notification_once_for_a_flip",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='notification',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'sent', 'failed'])), name='notification_state_is_known'),
+            model_name="notification",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["waiting", "sent", "failed"])),
+                name="notification_state_is_known",
+            ),
         ),
     ]

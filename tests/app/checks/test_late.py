@@ -1,5 +1,6 @@
 """What a late event means (app/checks/late.py)."""
 
+import itertools
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -17,7 +18,8 @@ from app.checks.state import (
     pause,
     silence,
 )
-from tests.app.checks.test_state import EVENTS, R1, R2, RULES, at, ping
+from tests.app.checks.test_state import R1, R2, RULES, at, ping
+from tests.app.checks.test_state_properties import EVENTS
 
 
 @dataclass
@@ -90,7 +92,7 @@ def test_a_late_success_takes_an_untold_silence_back() -> None:
     log = Log()
     log.deliver(ping(0))
     log.judge(16)
-    assert log.state.status is Status.DOWN
+    assert log.told_story() == [(0, "up"), (15, "down")]
     log.deliver(ping(12))
     assert log.state.status is Status.UP
     assert log.told_story() == [(0, "up")]
@@ -126,7 +128,7 @@ def test_a_late_end_closes_the_run_that_was_taken_as_overrun() -> None:
     log = Log()
     log.deliver(ping(0, Action.START, R1), ping(1, rid=R2))
     log.judge(8)
-    assert log.state.status is Status.DOWN
+    assert log.told_story()[-1] == (5, "down")
     log.deliver(ping(4, rid=R1))
     assert (log.state.status, log.state.last_start_at) == (Status.UP, None)
 
@@ -188,7 +190,7 @@ def test_what_was_told_stays_and_the_last_word_is_true(
     expected = fold(RULES, State(), events).state
     shuffled = list(events)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    log, told = Log(), dict[object, KnownFlip]()
+    log, told = Log(), dict[tuple[object, Status], KnownFlip]()
     for event in shuffled:
         log.deliver(event)
         if tells and tells.pop():
@@ -200,4 +202,4 @@ def test_what_was_told_stays_and_the_last_word_is_true(
     story = log.told_story()
     if story:
         assert story[-1][1] == expected.status
-        assert all(one[1] != other[1] for one, other in zip(story, story[1:], strict=False))
+        assert all(one[1] != other[1] for one, other in itertools.pairwise(story))

@@ -88,7 +88,11 @@ def test_a_batch_writes_pings_flips_state_and_position(
     assert check.wake_at == check.down_at
     first, second = check.pings.order_by("n")
     assert (first.action, first.rid, first.body) == ("start", rid, None)
-    assert (second.action, second.exit_status, bytes(second.body)) == ("success", 0, b"\0\xff")
+    assert (second.action, second.exit_status, bytes(second.body or b"")) == (
+        "success",
+        0,
+        b"\0\xff",
+    )
     assert (second.method, second.remote_addr, second.received_at.minute) == ("POST", "::1", 2)
     flip = check.flips.get()
     assert (flip.at, flip.new_status, flip.told_at) == (check.last_ping_at, "up", None)
@@ -122,9 +126,7 @@ def test_the_state_read_back_is_the_state_that_was_written(
     assert before.down_at == check.down_at
 
 
-def test_a_ping_raises_no_index_and_lowers_it_at_most(
-    project: Project, position: Position
-) -> None:
+def test_a_ping_raises_no_index_and_lowers_it_at_most(project: Project, position: Position) -> None:
     check = new_check(project)
     apply(position.pk, to(check, event(0)), None)
     done = apply(position.pk, to(check, event(5), start=Place(1, 50)), None)
@@ -138,9 +140,7 @@ def test_a_ping_raises_no_index_and_lowers_it_at_most(
     assert done.wakes_notifier
 
 
-def test_a_slug_is_found_made_ambiguous_or_not_there(
-    project: Project, position: Position
-) -> None:
+def test_a_slug_is_found_made_ambiguous_or_not_there(project: Project, position: Position) -> None:
     new_check(project, "one")
     new_check(project, "two")
     new_check(project, "two")
@@ -208,7 +208,9 @@ def test_a_late_batch_gives_the_rows_of_the_right_order(
 
 
 def _flips(check: Check) -> list[str]:
-    return list(Flip.objects.filter(check_ref=check).order_by("at").values_list("new_status", flat=True))
+    return list(
+        Flip.objects.filter(check_ref=check).order_by("at").values_list("new_status", flat=True)
+    )
 
 
 def test_what_a_database_refuses_does_not_stop_the_rest(

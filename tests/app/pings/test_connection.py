@@ -5,19 +5,19 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID
 
 import pytest
 import uvloop
 
-from app.pings import connection, receiver, relay
+from app.pings import connection, journal, journal_reader, receiver, relay
 from app.pings.connection import Connection
 from app.pings.directory import Changes, Directory
 from app.pings.intake import Intake
-from app.pings.journal import Journal
+from app.pings.journal import Journal, Place
 from app.pings.receiver import Receiver
 
-CODE = uuid4()
+CODE = UUID(int=5)
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Pages = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -33,18 +33,19 @@ class Running:
 
     async def exchange(self, request: bytes) -> bytes:
         reader, writer = await self.open()
-        writer.write(request)
-        answer = await asyncio.wait_for(reader.read(-1), 10)
-        writer.close()
-        return answer
+        try:
+            writer.write(request)
+            return await asyncio.wait_for(reader.read(-1), 5)
+        finally:
+            writer.close()
 
 
 @asynccontextmanager
 async def running(tmp_path: Path, pages: Pages | None = None) -> AsyncIterator[Running]:
-    journal = Journal(tmp_path / "journal", 0, limit_bytes=10**9, segment_bytes=10**7)
+    writer = Journal(tmp_path / "journal", 0, limit_bytes=10**9, segment_bytes=10**7)
     directory = Directory()
     directory.apply(Changes(1, [(CODE.bytes, 1, "")], is_whole=True))
-    intake = Intake(journal, directory)
+    intake = Intake(writer, directory)
     socket_path = str(tmp_path / "pages.sock")
     server = Receiver(intake, socket_path)
     loop = asyncio.get_running_loop()
@@ -70,9 +71,7 @@ def expire(run: Running) -> None:
         one.expire(time.monotonic() + connection.REQUEST_SECONDS + 1)
 
 
-@pytest.mark.parametrize(
-    "half", [b"GET /ping/", b"GET / HTTP/1.1\r\nHo", ping(body=b"1234")[:-2]]
-)
+@pytest.mark.parametrize("half", [b"GET /ping/", b"GET / HTTP/1.1\r\nHo", ping(body=b"1234")[:-2]])
 def test_a_client_that_never_finishes_is_told_so(tmp_path: Path, half: bytes) -> None:
     async def scenario() -> None:
         async with running(tmp_path) as run:
@@ -107,7 +106,7 @@ def test_a_head_that_never_ends_is_cut_off(tmp_path: Path) -> None:
         async with running(tmp_path) as run:
             reader, writer = await run.open()
             writer.write(b"GET /ping/x HTTP/1.1\r\nX: ")
-            for _ in range(30):
+            for _ in range(300):
                 writer.write(b"y" * 1_000)
                 await asyncio.sleep(0)
             assert (await asyncio.wait_for(reader.read(-1), 5)).startswith(b"HTTP/1.1 431 ")
@@ -174,6 +173,23 @@ async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.close()
 
 
+def test_a_wish_for_another_protocol_costs_no_body_and_what_follows_the_end_is_not_read(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        async with running(tmp_path) as run:
+            wish = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: A")
+            last = ping("Connection: close", body=b"last")
+            answer = await run.exchange(ping(*wish, body=b"first") + last + ping(body=b"after"))
+            assert answer.count(b"\r\n\r\nOK") == 2
+        identity = journal.read_identity(tmp_path / "journal")
+        assert identity is not None
+        batch = journal_reader.read(tmp_path / "journal", identity, Place(), until=None)
+        assert [entry.event.body for entry, _ in batch.entries] == [b"first", b"last"]
+
+    uvloop.run(scenario())
+
+
 def test_what_is_no_ping_is_passed_to_the_pages_with_our_own_word_on_the_client(
     tmp_path: Path,
 ) -> None:
@@ -204,7 +220,8 @@ def test_a_stranger_does_not_say_who_it_is(tmp_path: Path) -> None:
         async with running(tmp_path, _echo) as run:
             run.server.trusted = ()
             request = (
-                b"GET / HTTP/1.1\r\nX-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: https\r\n\r\n"
+                b"GET / HTTP/1.1\r\nX-Forwarded-For: 203.0.113.9\r\n"
+                b"X-Forwarded-Proto: https\r\n\r\n"
             )
             said = await run.exchange(request)
             assert b"x-forwarded-for: 127.0.0.1\r\n" in said
@@ -296,5 +313,3 @@ def test_a_form_that_is_too_large_is_refused(
             assert (await run.exchange(head + b"x" * 2_000)).startswith(b"HTTP/1.1 413 ")
 
     uvloop.run(scenario())
-
-

@@ -102,7 +102,8 @@ def test_a_run_id_may_be_written_in_capitals() -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "create"), [("create=1", True), ("create=0", False), ("create=true", False), ("", False)]
+    ("query", "create"),
+    [("create=1", True), ("create=0", False), ("create=true", False), ("", False)],
 )
 def test_only_a_literal_one_creates(query: str, create: bool) -> None:
     found = parse(f"{KEY}/backup/start", query)
@@ -151,7 +152,7 @@ def test_no_forwarded_header_fails_a_ping(header: str) -> None:
 
 def _head(answer: Answer, **options: bool) -> str:
     kept = {"keep_alive": True, "is_head": False} | options
-    return answer_bytes(answer, body_limit=100_000, **kept).decode()  # type: ignore[arg-type]
+    return answer_bytes(answer, body_limit=100_000, **kept).decode()
 
 
 def test_an_answer_carries_what_clients_rely_on() -> None:
