@@ -24,7 +24,17 @@ JOURNAL_DIR = DATA_DIR / "journal"
 MAIL_DIR = DATA_DIR / "mail"
 
 HOST = env.text("HOST", "", "Address to listen on; empty means 127.0.0.1 and ::1.")
-PORT = env.whole("PORT", 8000, "Port for pages and pings.", least=1, most=65535)
+
+
+def _last_port() -> int:
+    """Return the port that `make run` was last given, so that commands beside it know it."""
+    try:
+        return int((DATA_DIR / "port").read_text("ascii"))
+    except (OSError, ValueError):
+        return 8000
+
+
+PORT = env.whole("PORT", _last_port(), "Port for pages and pings.", least=1, most=65535)
 SITE_ROOT = env.url("SITE_ROOT", f"http://localhost:{PORT}", "Public address of the pages.")
 PING_ENDPOINT = env.url("PING_ENDPOINT", f"{SITE_ROOT}/ping", "Public address of the pings.") + "/"
 SITE_NAME = env.text("SITE_NAME", "Stillhere", "Name of the service in pages and mail.")

@@ -27,7 +27,7 @@ from app.alerts.outbox import MAX_ATTEMPTS
 from app.alerts.prepare import prepare
 from app.alerts.record import record
 from app.alerts.transports import TRANSPORTS
-from app.checks.overdue import DATABASE_TROUBLE
+from app.database import DATABASE_TROUBLE
 
 log = logging.getLogger(__name__)
 

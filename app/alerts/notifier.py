@@ -22,7 +22,8 @@ from app.alerts.delivery import Delivery, give_up_disabled
 from app.alerts.hearing import Hearing
 from app.alerts.message import Done
 from app.alerts.tell import Told, tell
-from app.checks.overdue import DATABASE_TROUBLE, PUT_ASIDE_FOR, Judged, judge
+from app.checks.overdue import PUT_ASIDE_FOR, Judged, judge
+from app.database import DATABASE_TROUBLE
 from app.pings.models import Position
 
 log = logging.getLogger(__name__)

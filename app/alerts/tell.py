@@ -17,8 +17,8 @@ from app.alerts.message import UP
 from app.alerts.models import Channel, Notification
 from app.alerts.transports import TRANSPORTS
 from app.checks.models import Check, Flip
-from app.checks.overdue import DATABASE_TROUBLE
 from app.checks.state import Reason, Status
+from app.database import DATABASE_TROUBLE
 
 log = logging.getLogger(__name__)
 

@@ -9,17 +9,15 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import InterfaceError, InternalError, OperationalError, transaction
+from django.db import transaction
 from django.db.models import F, Q
 
 from app.checks import state as states
 from app.checks.models import Check, Flip
+from app.database import DATABASE_TROUBLE
 
 log = logging.getLogger(__name__)
 
-# The connection broke, a lock or a statement took too long, or the server is a
-# standby that takes no writes: no row is to blame.
-DATABASE_TROUBLE = (OperationalError, InterfaceError, InternalError)
 JUDGED_AT_ONCE = 100  # so that a storm of silence does not hold up telling of it
 PUT_ASIDE_FOR = timedelta(hours=1)
 

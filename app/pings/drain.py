@@ -17,9 +17,10 @@ from pathlib import Path
 from types import FrameType
 
 from django.conf import settings
-from django.db import Error, InterfaceError, OperationalError, connection
+from django.db import Error, connection
 
 from app import wakeups
+from app.database import DATABASE_TROUBLE
 from app.pings import directory_feed, journal_reader, poison, retention, wire
 from app.pings.apply import Applied, PositionMovedError, swap
 from app.pings.drain_links import Link, Links
@@ -88,7 +89,7 @@ class Drain:
         """Take trouble of the database as a reason to connect anew, a little later."""
         try:
             yield
-        except (OperationalError, InterfaceError, PositionMovedError) as error:
+        except (*DATABASE_TROUBLE, PositionMovedError) as error:
             # PositionMovedError too: a commit whose answer was lost had succeeded,
             # or the database is another one now. Ask it again how far it is.
             log.warning("database is away reason=%s", str(error).strip().replace("\n", " "))
@@ -113,7 +114,8 @@ class Drain:
             store().prepare()
             self._sleeper = wakeups.sleeper(wakeups.DRAIN)
             self._is_connected = True
-        self._find_journals()
+        if self._find_journals():
+            self._retire_lost_journals()
         self._feed_directories()
         has_more = False
         for draining in list(self._journals.values()):
@@ -124,9 +126,11 @@ class Drain:
 
     # --- journals ---------------------------------------------------------------
 
-    def _find_journals(self) -> None:
+    def _find_journals(self) -> bool:
+        """Begin with journals that are new here; True when there was one."""
+        known = len(self._journals)
         if not settings.JOURNAL_DIR.is_dir():
-            return
+            return False
         for directory in settings.JOURNAL_DIR.iterdir():
             if directory in self._journals:
                 continue
@@ -136,6 +140,15 @@ class Drain:
                     self._journals[directory] = self._begun(directory, identity)
             except JournalError as error:
                 log.error("journal cannot be drained reason=%s", error)
+        return len(self._journals) > known
+
+    def _retire_lost_journals(self) -> None:
+        """Let no alert wait for a journal that this server has not got any more."""
+        here = [draining.identity.journal for draining in self._journals.values()]
+        mine = Position.objects.filter(server=settings.SERVER_NAME, is_retired=False)
+        for lost in mine.exclude(journal__in=here):
+            log.warning("journal is gone journal=%s slot=%d", lost.journal, lost.slot)
+            Position.objects.filter(pk=lost.pk).update(is_retired=True)
 
     def _begun(self, directory: Path, identity: Identity) -> Draining:
         row, _ = Position.objects.get_or_create(
@@ -143,6 +156,8 @@ class Drain:
             slot=identity.slot,
             defaults={"server": settings.SERVER_NAME},
         )
+        if row.is_retired:
+            Position.objects.filter(pk=row.pk).update(is_retired=False)
         place = Place(row.segment, row.offset)
         draining = Draining(directory, identity, row.pk, place)
         try:

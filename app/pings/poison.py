@@ -4,8 +4,7 @@ import logging
 from datetime import datetime
 from pathlib import Path
 
-from django.db import InterfaceError, OperationalError
-
+from app.database import DATABASE_TROUBLE
 from app.pings.apply import Applied, PositionMovedError, apply, swap
 from app.pings.frames import encode
 from app.pings.journal import Identity
@@ -24,7 +23,7 @@ def apply_around(
     """Apply the batch; when it cannot be applied as a whole, ping by ping."""
     try:
         return apply(position_id, batch, applied_before)
-    except (OperationalError, InterfaceError, PositionMovedError):
+    except (*DATABASE_TROUBLE, PositionMovedError):
         raise  # the database is away: not the batch's fault
     except Exception:
         log.exception("batch refused pings=%d, trying them one by one", len(batch.entries))
@@ -33,7 +32,7 @@ def apply_around(
         single = Batch(start, place, [(entry, place)])
         try:
             add(done, apply(position_id, single, None))
-        except (OperationalError, InterfaceError, PositionMovedError):
+        except (*DATABASE_TROUBLE, PositionMovedError):
             raise
         except Exception:
             log.exception("ping put aside segment=%d offset=%d", place.segment, place.offset)

@@ -37,6 +37,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _run() -> None:
+    # Without a port it is this one, and not the last one.
+    os.environ["PORT"] = os.environ.get("PORT") or "8000"
     from app import settings  # here, because the environment may be wrong
 
     _make_directories(settings.DATA_DIR, settings.RUN_DIR)
@@ -47,6 +49,7 @@ def _run() -> None:
     problem = port.problem(settings.HOST, settings.PORT)
     if problem:
         raise StartError(problem)
+    (settings.DATA_DIR / "port").write_text(str(settings.PORT), "ascii")
 
     os.environ |= {parent_death.SUPERVISOR_PID: str(os.getpid()), "PYTHONUNBUFFERED": "1"}
     _prepare(settings.BASE_DIR)

@@ -5,7 +5,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from pytest_django import Settings
 
 from app.accounts.keys import digest
@@ -13,6 +13,7 @@ from app.accounts.models import Project
 from app.checks.models import Check, Flip, next_change
 from app.checks.schedule import Kind
 from app.checks.state import Action, Event
+from app.database import DATABASE_TROUBLE
 from app.pings import poison, retention
 from app.pings.apply import PositionMovedError, apply
 from app.pings.frames import Entry, decode
@@ -229,6 +230,20 @@ def test_what_a_database_refuses_does_not_stop_the_rest(
     assert frame.entry.event == poisoned  # type: ignore[union-attr]
     position.refresh_from_db()
     assert (position.offset, position.applied_before) == (70, T0)
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no standby")
+def test_a_server_that_takes_no_writes_is_no_fault_of_the_pings(
+    project: Project, position: Position, tmp_path: Path
+) -> None:
+    check = new_check(project)
+    with pytest.raises(DATABASE_TROUBLE), transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION READ ONLY")
+        poison.apply_around(
+            tmp_path, Identity(uuid4(), 0, ""), position.pk, to(check, event(0)), T0
+        )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_check_whose_schedule_cannot_be_evaluated_keeps_its_pings(

@@ -1,6 +1,7 @@
 """Kills and outages on the ping path: nothing acknowledged is lost or doubled."""
 
 import itertools
+import shutil
 import signal
 import socket
 import threading
@@ -75,6 +76,28 @@ def test_t_moves_once_a_second_and_at_once_when_asked(path: PingPath, check: Che
         wait_for(lambda: applied_before() >= asked, "T after it was asked", timeout_seconds=0.5)  # noqa: B023
         assert time.monotonic() - begin < 0.5
         assert applied_before() <= datetime.now(UTC) + timedelta(seconds=1)
+
+
+def test_a_journal_that_is_gone_holds_no_alerts_any_more(path: PingPath, check: Check) -> None:
+    path.start()
+    path.request(f"/ping/{check.code}")
+    pings(check, 1)
+    for name in ("receiver", "drain"):
+        path.kill(name)
+    kept = settings.JOURNAL_DIR.with_name("moved-away")
+    settings.JOURNAL_DIR.rename(kept)
+    path.start()
+    first, second = Position.objects.order_by("pk")
+    assert (first.is_retired, second.is_retired) == (True, False)
+    for name in ("receiver", "drain"):
+        path.kill(name)
+    shutil.rmtree(settings.JOURNAL_DIR)
+    kept.rename(settings.JOURNAL_DIR)
+    path.start()
+    path.request(f"/ping/{check.code}")
+    pings(check, 2)
+    first, second = Position.objects.order_by("pk")
+    assert (first.is_retired, second.is_retired) == (False, True)
 
 
 def test_a_stopped_receiver_answers_what_it_was_asked(path: PingPath, check: Check) -> None:

@@ -1,5 +1,6 @@
 """One instance for a data directory, told from the remains of a killed one."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -36,7 +37,8 @@ def holder(directory: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
             yield process, child
         finally:
             process.kill()
-            subprocess.run(["kill", "-9", str(child)], check=False, capture_output=True)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
 
 
 def claimed(directory: Path, patience_seconds: float = 0) -> instance.Claim:
