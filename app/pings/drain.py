@@ -11,9 +11,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from types import FrameType
 
 from django.conf import settings
@@ -23,9 +21,9 @@ from app import wakeups
 from app.database import DATABASE_TROUBLE
 from app.pings import directory_feed, journal_reader, poison, retention, wire
 from app.pings.apply import Applied, PositionMovedError, swap
+from app.pings.drain_journals import Draining, Journals
 from app.pings.drain_links import Link, Links
-from app.pings.journal import Identity, JournalError, Place, read_identity
-from app.pings.models import Position
+from app.pings.journal import JournalError, Place
 from app.pings.store import store
 
 log = logging.getLogger(__name__)
@@ -35,25 +33,12 @@ LONGEST_BACKOFF_SECONDS = 2.0
 HOUSEKEEPING_SECONDS = 30.0
 
 
-@dataclass(slots=True)
-class Draining:
-    """One journal being drained. `place` is what the database last said."""
-
-    directory: Path
-    identity: Identity
-    position_id: int
-    place: Place
-    said_at: float = 0.0
-    asked_at: datetime | None = None
-    is_stuck: bool = False
-
-
 class Drain:
     """Reads journals, applies batches, tells receivers and the notifier."""
 
     def __init__(self, links: Links) -> None:
         self._links = links
-        self._journals: dict[Path, Draining] = {}
+        self._journals = Journals()
         self._sleeper: wakeups.Sleeper | None = None
         self._is_connected = False
         self._retry_at, self._backoff = 0.0, 0.1
@@ -80,7 +65,7 @@ class Drain:
             if self._links.serve(seconds, self._sleeper) and self._sleeper is not None:
                 self._sleeper.sleep(0)
                 self._directory_checked_at = 0.0
-                for draining in self._journals.values():
+                for draining in self._journals.all():
                     draining.asked_at = datetime.now(UTC)
                 self._links.ask_all()
 
@@ -101,7 +86,7 @@ class Drain:
         if self._sleeper is not None:
             self._sleeper.close()
         self._sleeper, self._is_connected = None, False
-        self._journals.clear()
+        self._journals.forget()
         try:
             connection.close()
         except Error:
@@ -114,62 +99,16 @@ class Drain:
             store().prepare()
             self._sleeper = wakeups.sleeper(wakeups.DRAIN)
             self._is_connected = True
-        if self._find_journals():
-            self._retire_lost_journals()
+        self._journals.find()
         self._feed_directories()
         has_more = False
-        for draining in list(self._journals.values()):
+        for draining in self._journals.all():
             has_more |= self._drain(draining)
         self._backoff = 0.1
         self._keep_house(is_idle=not has_more)
         return has_more
 
     # --- journals ---------------------------------------------------------------
-
-    def _find_journals(self) -> bool:
-        """Begin with journals that are new here; True when there was one."""
-        known = len(self._journals)
-        if not settings.JOURNAL_DIR.is_dir():
-            return False
-        for directory in settings.JOURNAL_DIR.iterdir():
-            if directory in self._journals:
-                continue
-            try:
-                identity = read_identity(directory)
-                if identity is not None:
-                    self._journals[directory] = self._begun(directory, identity)
-            except JournalError as error:
-                log.error("journal cannot be drained reason=%s", error)
-        return len(self._journals) > known
-
-    def _retire_lost_journals(self) -> None:
-        """Let no alert wait for a journal that this server has not got any more."""
-        here = [draining.identity.journal for draining in self._journals.values()]
-        mine = Position.objects.filter(server=settings.SERVER_NAME, is_retired=False)
-        for lost in mine.exclude(journal__in=here):
-            log.warning("journal is gone journal=%s slot=%d", lost.journal, lost.slot)
-            Position.objects.filter(pk=lost.pk).update(is_retired=True)
-
-    def _begun(self, directory: Path, identity: Identity) -> Draining:
-        row, _ = Position.objects.get_or_create(
-            journal=identity.journal,
-            slot=identity.slot,
-            defaults={"server": settings.SERVER_NAME},
-        )
-        if row.is_retired:
-            Position.objects.filter(pk=row.pk).update(is_retired=False)
-        place = Place(row.segment, row.offset)
-        draining = Draining(directory, identity, row.pk, place)
-        try:
-            journal_reader.check(directory, identity, place)
-        except JournalError as error:
-            self._stick(draining, error)
-        return draining
-
-    def _stick(self, draining: Draining, error: JournalError) -> None:
-        """Stop draining a journal that cannot be understood: a person has to look."""
-        log.critical("journal is stuck slot=%d reason=%s", draining.identity.slot, error)
-        draining.is_stuck = True
 
     def _drain(self, draining: Draining) -> bool:
         if draining.is_stuck:
@@ -181,7 +120,7 @@ class Drain:
                 draining.directory, draining.identity, draining.place, until=until
             )
         except JournalError as error:
-            self._stick(draining, error)
+            draining.stick(error)
             return False
         is_all = link is not None and link.end is not None and batch.end >= link.end
         applied_before = link.end_time if is_all and link else None
@@ -253,7 +192,7 @@ class Drain:
         if time.monotonic() - self._housekept_at < HOUSEKEEPING_SECONDS:
             return
         self._housekept_at = time.monotonic()
-        for draining in self._journals.values():
+        for draining in self._journals.all():
             if not draining.is_stuck:
                 retention.drop_segments(draining.directory, draining.place)
 

@@ -1,11 +1,10 @@
 """A batch becomes rows exactly once (app/pings/apply.py, poison.py, store/), on both databases."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from pytest_django import Settings
 
 from app.accounts.keys import digest
@@ -13,11 +12,9 @@ from app.accounts.models import Project
 from app.checks.models import Check, Flip, next_change
 from app.checks.schedule import Kind
 from app.checks.state import Action, Event
-from app.database import DATABASE_TROUBLE
-from app.pings import poison, retention
 from app.pings.apply import PositionMovedError, apply
-from app.pings.frames import Entry, decode
-from app.pings.journal import Identity, Place
+from app.pings.frames import Entry
+from app.pings.journal import Place
 from app.pings.journal_reader import Batch
 from app.pings.models import Ping, Position
 from app.pings.protocol import Slug
@@ -214,38 +211,6 @@ def _flips(check: Check) -> list[str]:
     )
 
 
-def test_what_a_database_refuses_does_not_stop_the_rest(
-    project: Project, position: Position, tmp_path: Path
-) -> None:
-    check = new_check(project)
-    identity = Identity(uuid4(), 0, "")
-    poisoned = event(1, exit_status=2**63)
-    good = to(check, event(0, user_agent="nul \0 here"), poisoned, event(2))
-    done = poison.apply_around(tmp_path, identity, position.pk, good, T0)
-    assert (done.pings, done.dropped) == (2, 1)
-    check.refresh_from_db()
-    assert check.n_pings == 2
-    (aside,) = (tmp_path / "refused").iterdir()
-    (frame,) = decode(identity.journal, aside.read_bytes())
-    assert frame.entry.event == poisoned  # type: ignore[union-attr]
-    position.refresh_from_db()
-    assert (position.offset, position.applied_before) == (70, T0)
-
-
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no standby")
-def test_a_server_that_takes_no_writes_is_no_fault_of_the_pings(
-    project: Project, position: Position, tmp_path: Path
-) -> None:
-    check = new_check(project)
-    with pytest.raises(DATABASE_TROUBLE), transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION READ ONLY")
-        poison.apply_around(
-            tmp_path, Identity(uuid4(), 0, ""), position.pk, to(check, event(0)), T0
-        )
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_check_whose_schedule_cannot_be_evaluated_keeps_its_pings(
     project: Project, position: Position
 ) -> None:
@@ -256,18 +221,3 @@ def test_a_check_whose_schedule_cannot_be_evaluated_keeps_its_pings(
     good.refresh_from_db()
     bad.refresh_from_db()
     assert (good.status, bad.n_pings, bad.down_at) == ("up", 1, None)
-
-
-def test_a_log_is_pruned_to_its_limit_in_bounded_steps(
-    project: Project, position: Position, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings.PING_LOG_LIMIT = 40
-    monkeypatch.setattr(retention, "MOST_PRUNED", 25)
-    check = new_check(project)
-    done = apply(position.pk, to(check, *(event(n / 10) for n in range(120))), None)
-    assert done.to_prune == [(check.pk, 80)]
-    steps = 1
-    while not retention.prune_pings(*done.to_prune[0]):
-        steps += 1
-    assert steps == 4
-    assert list(check.pings.order_by("n").values_list("n", flat=True)) == list(range(81, 121))

@@ -1,0 +1,89 @@
+"""The journals of this server: this is where the drain finds them and where each begins."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from django.conf import settings
+
+from app.pings import journal_reader
+from app.pings.journal import Identity, JournalError, Place, read_identity
+from app.pings.models import Position
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Draining:
+    """One journal being drained. `place` is what the database last said."""
+
+    directory: Path
+    identity: Identity
+    position_id: int
+    place: Place
+    said_at: float = 0.0
+    asked_at: datetime | None = None
+    is_stuck: bool = False
+
+    def stick(self, error: JournalError) -> None:
+        """Stop draining a journal that cannot be understood: a person has to look."""
+        log.critical("journal is stuck slot=%d reason=%s", self.identity.slot, error)
+        self.is_stuck = True
+
+
+class Journals:
+    """All journals in JOURNAL_DIR, each with the place that the database has said."""
+
+    def __init__(self) -> None:
+        self._journals: dict[Path, Draining] = {}
+
+    def all(self) -> list[Draining]:
+        """Return the journals that were found."""
+        return list(self._journals.values())
+
+    def forget(self) -> None:
+        """Forget all places: the database has to be asked again."""
+        self._journals.clear()
+
+    def find(self) -> None:
+        """Begin with journals that are new here, and let go of those that are gone."""
+        known = len(self._journals)
+        if not settings.JOURNAL_DIR.is_dir():
+            return
+        for directory in settings.JOURNAL_DIR.iterdir():
+            if directory in self._journals:
+                continue
+            try:
+                identity = read_identity(directory)
+                if identity is not None:
+                    self._journals[directory] = _begun(directory, identity)
+            except JournalError as error:
+                log.error("journal cannot be drained reason=%s", error)
+        if len(self._journals) > known:
+            self._retire_lost()
+
+    def _retire_lost(self) -> None:
+        """Let no alert wait for a journal that this server has not got any more."""
+        here = [draining.identity.journal for draining in self._journals.values()]
+        mine = Position.objects.filter(server=settings.SERVER_NAME, is_retired=False)
+        for lost in mine.exclude(journal__in=here):
+            log.warning("journal is gone journal=%s slot=%d", lost.journal, lost.slot)
+            Position.objects.filter(pk=lost.pk).update(is_retired=True)
+
+
+def _begun(directory: Path, identity: Identity) -> Draining:
+    row, _ = Position.objects.get_or_create(
+        journal=identity.journal,
+        slot=identity.slot,
+        defaults={"server": settings.SERVER_NAME},
+    )
+    if row.is_retired:
+        Position.objects.filter(pk=row.pk).update(is_retired=False)
+    place = Place(row.segment, row.offset)
+    draining = Draining(directory, identity, row.pk, place)
+    try:
+        journal_reader.check(directory, identity, place)
+    except JournalError as error:
+        draining.stick(error)
+    return draining
