@@ -150,4 +150,7 @@ def _main(command: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(_main(sys.argv[1:]))
+    try:
+        sys.exit(_main(sys.argv[1:]))
+    except ClusterError as error:
+        sys.exit(str(error))

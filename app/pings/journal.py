@@ -87,11 +87,24 @@ def machine_id() -> str:
 
 
 class Journal:
-    """The writing end. One process, one thread at a time; `append` blocks on the disk."""
+    """The writing end. One process, one thread at a time; `append` blocks on the disk.
 
-    def __init__(self, directory: Path, slot: int, *, limit_bytes: int, segment_bytes: int) -> None:
+    A journal that was made on another machine is refused, because a copy of it
+    may be in use there, unless it `may_move`: together with its database.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        slot: int,
+        *,
+        limit_bytes: int,
+        segment_bytes: int,
+        may_move: bool = False,
+    ) -> None:
         self._directory, self._slot = directory, slot
         self._limit_bytes, self._segment_bytes = limit_bytes, segment_bytes
+        self._may_move = may_move
         directory.mkdir(parents=True, exist_ok=True)
         self._lock = self._locked()
         self.identity = self._identity()
@@ -190,18 +203,20 @@ class Journal:
     def _identity(self) -> Identity:
         known = read_identity(self._directory)
         if known is None:
-            return self._new_identity()
-        if known.machine != machine_id() and known.machine and machine_id():
-            os.close(self._lock)
-            raise JournalInUse(
-                f"the journal in {self._directory} was made on another machine. If it was "
-                f"copied, delete the copy; if it was moved, delete {self._directory / 'id'} "
-                "once it is drained."
-            )
-        return known
+            return self._identified(uuid4())
+        if known.machine == machine_id() or not known.machine or not machine_id():
+            return known
+        if self._may_move:
+            return self._identified(known.journal)
+        os.close(self._lock)
+        raise JournalInUse(
+            f"the journal in {self._directory} was made on another machine. If it is a copy, "
+            "delete it; if it was moved, let `manage.py drain` empty it, then move it away."
+        )
 
-    def _new_identity(self) -> Identity:
-        identity = Identity(uuid4(), self._slot, machine_id())
+    def _identified(self, journal: UUID) -> Identity:
+        """Write down that this journal belongs here."""
+        identity = Identity(journal, self._slot, machine_id())
         said = {
             "journal": str(identity.journal),
             "slot": identity.slot,

@@ -118,6 +118,8 @@ async def serve() -> None:
         slot,
         limit_bytes=settings.JOURNAL_LIMIT_BYTES,
         segment_bytes=settings.SEGMENT_BYTES,
+        # SQLite lies beside it: whoever moves one moves both.
+        may_move=not settings.DATABASE_URL,
     )
     snapshot = settings.JOURNAL_DIR / str(slot) / "directory"
     intake = Intake(journal, directory.load(snapshot))

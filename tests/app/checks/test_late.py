@@ -4,6 +4,7 @@ import itertools
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -203,3 +204,12 @@ def test_what_was_told_stays_and_the_last_word_is_true(
     if story:
         assert story[-1][1] == expected.status
         assert all(one[1] != other[1] for one, other in itertools.pairwise(story))
+
+
+@pytest.mark.long
+def test_any_order_of_delivery_is_right_in_very_many_cases() -> None:
+    for rule in (
+        test_any_order_of_delivery_gives_the_state_and_flips_of_the_right_order,
+        test_what_was_told_stays_and_the_last_word_is_true,
+    ):
+        settings(max_examples=20_000, deadline=None)(rule)()

@@ -114,8 +114,9 @@ def test_a_stopped_receiver_answers_what_it_was_asked(path: PingPath, check: Che
     assert bytes(pings(check, 2)[1].body or b"") == b"abcd"
 
 
+@pytest.mark.parametrize("kills", [7, pytest.param(90, marks=pytest.mark.long)])
 def test_nothing_is_lost_or_doubled_when_both_processes_are_killed_under_load(
-    path: PingPath, check: Check
+    path: PingPath, check: Check, kills: int
 ) -> None:
     path.start()
     acknowledged: set[str] = set()
@@ -127,7 +128,7 @@ def test_nothing_is_lost_or_doubled_when_both_processes_are_killed_under_load(
     ]
     for thread in threads:
         thread.start()
-    for name in itertools.islice(itertools.cycle(["drain", "receiver", "drain"]), 7):
+    for name in itertools.islice(itertools.cycle(["drain", "receiver", "drain"]), kills):
         time.sleep(0.5)
         path.kill(name)
         path.start(name)
@@ -153,7 +154,7 @@ def _load(
     stop: threading.Event,
 ) -> None:
     for number in itertools.count():
-        if stop.is_set() or number > 5_000:
+        if stop.is_set() or number > 50_000:
             return
         token = f"{name}{number}"
         sent.add(token)

@@ -142,6 +142,19 @@ def test_a_journal_copied_from_another_machine_is_refused(directory: Path) -> No
         opened(directory)
 
 
+def test_a_journal_that_moved_with_its_database_goes_on(directory: Path) -> None:
+    journal = opened(directory)
+    end = journal.append(frame(journal, entry(1)))
+    journal.close()
+    said = json.loads((directory / "id").read_text())
+    (directory / "id").write_text(json.dumps(said | {"machine": "another"}))
+    moved = Journal(directory, 0, limit_bytes=10**9, segment_bytes=10**6, may_move=True)
+    assert moved.identity.journal == journal.identity.journal
+    assert json.loads((directory / "id").read_text()) == said
+    journal_reader.check(directory, moved.identity, end)
+    moved.close()
+
+
 def test_a_full_journal_refuses_and_takes_again_when_room_was_made(directory: Path) -> None:
     journal = opened(directory, limit=4_000, segment=500)
     kept = _filled(journal)
