@@ -3,6 +3,7 @@
 import itertools
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -161,16 +162,16 @@ def test_an_event_older_than_the_log_at_hand_is_only_counted() -> None:
 
 
 BATCHES = st.lists(st.integers(0, 5), max_size=12)
+TELLS = st.lists(st.booleans(), max_size=12)
+RANDOM = st.randoms(use_true_random=False)
 
 
-@settings(max_examples=400)
-@given(EVENTS, st.randoms(use_true_random=False), BATCHES)
-def test_any_order_of_delivery_gives_the_state_and_flips_of_the_right_order(
-    events: list[Event], random: object, sizes: list[int]
+def any_order_gives_the_state_and_flips_of_the_right_order(
+    events: list[Event], random: Random, sizes: list[int]
 ) -> None:
     expected = fold(RULES, State(), events)
     shuffled = list(events)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     log = Log()
     while shuffled:
         size = max(sizes.pop() if sizes else 1, 1)
@@ -183,14 +184,12 @@ def test_any_order_of_delivery_gives_the_state_and_flips_of_the_right_order(
     }
 
 
-@settings(max_examples=400)
-@given(EVENTS, st.randoms(use_true_random=False), st.lists(st.booleans(), max_size=12))
-def test_what_was_told_stays_and_the_last_word_is_true(
-    events: list[Event], random: object, tells: list[bool]
+def what_was_told_stays_and_the_last_word_is_true(
+    events: list[Event], random: Random, tells: list[bool]
 ) -> None:
     expected = fold(RULES, State(), events).state
     shuffled = list(events)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     log, told = Log(), dict[tuple[object, Status], KnownFlip]()
     for event in shuffled:
         log.deliver(event)
@@ -206,10 +205,13 @@ def test_what_was_told_stays_and_the_last_word_is_true(
         assert all(one[1] != other[1] for one, other in itertools.pairwise(story))
 
 
-@pytest.mark.long
-def test_any_order_of_delivery_is_right_in_very_many_cases() -> None:
-    for rule in (
-        test_any_order_of_delivery_gives_the_state_and_flips_of_the_right_order,
-        test_what_was_told_stays_and_the_last_word_is_true,
-    ):
-        settings(max_examples=20_000, deadline=None)(rule)()
+@pytest.mark.parametrize("cases", [400, pytest.param(20_000, marks=pytest.mark.long)])
+def test_any_order_of_delivery_gives_the_state_and_flips_of_the_right_order(cases: int) -> None:
+    rule = given(EVENTS, RANDOM, BATCHES)(any_order_gives_the_state_and_flips_of_the_right_order)
+    settings(max_examples=cases, deadline=None)(rule)()
+
+
+@pytest.mark.parametrize("cases", [400, pytest.param(20_000, marks=pytest.mark.long)])
+def test_what_was_told_stays_and_the_last_word_is_true(cases: int) -> None:
+    rule = given(EVENTS, RANDOM, TELLS)(what_was_told_stays_and_the_last_word_is_true)
+    settings(max_examples=cases, deadline=None)(rule)()
