@@ -284,5 +284,9 @@ def _flipped(
 ) -> tuple[State, list[StatusFlip]]:
     if state.status is new:
         return state, []
+    if state.status_since is not None and at <= state.status_since:
+        # A ping at exactly the deadline: no two flips of a check have one time,
+        # so that their order is never in doubt.
+        at = state.status_since + timedelta(microseconds=1)
     flip = StatusFlip(at, state.status, new, reason)
     return replace(state, status=new, status_since=at), [flip]

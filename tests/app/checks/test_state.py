@@ -73,7 +73,7 @@ def test_grace_is_half_open_so_at_exactly_the_deadline_the_check_is_down() -> No
     assert flips(ping(0), ping(15)) == [
         (0, "new", "up", ""),
         (15, "up", "down", "timeout"),
-        (15, "down", "up", ""),
+        (15 + 1 / 60_000_000, "down", "up", ""),
     ]
 
 
