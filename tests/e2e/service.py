@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,8 @@ from urllib.request import urlopen
 
 import psutil
 import psycopg2
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ("receiver", "drain", "pages", "notifier")
@@ -172,19 +173,6 @@ def _execute(url: str, statement: str) -> None:
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute(statement)
-
-
-def free_port() -> int:
-    """Return a port that is free on both loopback addresses."""
-    while True:
-        with socket.socket() as four, socket.socket(socket.AF_INET6) as six:
-            four.bind(("127.0.0.1", 0))
-            port = int(four.getsockname()[1])
-            try:
-                six.bind(("::1", port))
-            except OSError:
-                continue
-            return port
 
 
 def wait_for(

@@ -15,6 +15,8 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
+from tests.ports import free_port
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -145,9 +147,7 @@ class SmtpSink:
 @contextlib.contextmanager
 def smtp_sink() -> Iterator[SmtpSink]:
     sink = SmtpSink()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        sink.port = probe.getsockname()[1]
+    sink.port = free_port()
     controller = Controller(sink, hostname="127.0.0.1", port=sink.port)
     controller.start()
     try:

@@ -17,7 +17,8 @@ from django.conf import settings
 from django.db import connection
 
 from app.pings.models import Position
-from tests.e2e.service import free_port, wait_for
+from tests.e2e.service import wait_for
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 _COMMANDS = {"receiver": ["-m", "app.pings.receiver"], "drain": ["manage.py", "drain"]}

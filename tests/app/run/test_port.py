@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from app.run import port
-from tests.e2e.service import free_port
+from tests.ports import free_port
 
 
 @contextmanager
