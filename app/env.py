@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 T = TypeVar("T")
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -75,13 +76,15 @@ def networks(name: str, default: str, meaning: str) -> tuple[Network, ...]:
 
 
 def url(name: str, default: str, meaning: str) -> str:
-    """Return an http or https address without a slash at its end."""
+    """Return an http or https address without a slash at its end, its scheme in lower case."""
 
     def parse(raw: str) -> str:
-        scheme, _, rest = raw.partition("://")
-        if scheme not in ("http", "https") or not rest.strip("/"):
+        parts = urlsplit(raw)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError
-        return raw.rstrip("/")
+        if parts.port == 0 or parts.query or parts.fragment or parts.username:
+            raise ValueError
+        return parts.geturl().rstrip("/")
 
     return _parsed(name, default, meaning, parse, "an address, as in https://still.example.org")
 

@@ -3,9 +3,12 @@
 Imports no Django, so that a receiver can read it without loading Django.
 """
 
+import contextlib
+import json
 import os
 import secrets
 import socket
+from email.utils import formataddr, parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,17 +29,34 @@ MAIL_DIR = DATA_DIR / "mail"
 HOST = env.text("HOST", "", "Address to listen on; empty means 127.0.0.1 and ::1.")
 
 
-def _last_port() -> int:
-    """Return the port that `make run` was last given, so that commands beside it know it."""
+def _last_address() -> dict[str, str]:
+    """Return where `make run` last served this data directory: commands beside it agree."""
     try:
-        return int((DATA_DIR / "port").read_text("ascii"))
-    except (OSError, ValueError):
-        return 8000
+        said = json.loads((DATA_DIR / "address.json").read_text("utf-8"))
+        return {name: str(said[name]) for name in ("PORT", "SITE_ROOT", "PING_ENDPOINT")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
-PORT = env.whole("PORT", _last_port(), "Port for pages and pings.", least=1, most=65535)
-SITE_ROOT = env.url("SITE_ROOT", f"http://localhost:{PORT}", "Public address of the pages.")
-PING_ENDPOINT = env.url("PING_ENDPOINT", f"{SITE_ROOT}/ping", "Public address of the pings.") + "/"
+_LAST = _last_address()
+PORT = env.whole(
+    "PORT", int(_LAST.get("PORT", 8000)), "Port for pages and pings.", least=1, most=65535
+)
+SITE_ROOT = env.url(
+    "SITE_ROOT",
+    _LAST.get("SITE_ROOT", f"http://localhost:{PORT}"),
+    "Public address of the pages, without a path.",
+)
+if urlsplit(SITE_ROOT).path:
+    raise env.SettingError(f"SITE_ROOT={SITE_ROOT!r} has a path, and pages cannot live below one.")
+PING_ENDPOINT = (
+    env.url(
+        "PING_ENDPOINT",
+        _LAST.get("PING_ENDPOINT", f"{SITE_ROOT}/ping"),
+        "Public address of the pings.",
+    )
+    + "/"
+)
 SITE_NAME = env.text("SITE_NAME", "Stillhere", "Name of the service in pages and mail.")
 SERVER_NAME = env.text("SERVER_NAME", socket.gethostname(), "Label of this server.")
 
@@ -48,16 +68,29 @@ def _secret_key() -> str:
     given = env.text("SECRET_KEY", "", "Signs sessions and links. Made in the data directory.")
     if given:
         return given
-    path = DATA_DIR / "secret_key"
-    DATA_DIR.mkdir(parents=True, exist_ok=True)
     try:
-        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        return path.read_text("ascii").strip()
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(secrets.token_urlsafe(50))
-        file.flush()
-        os.fsync(file.fileno())
+        return _kept_key(DATA_DIR / "secret_key")
+    except (OSError, UnicodeDecodeError) as error:
+        raise env.SettingError(
+            f"STILLHERE_DATA_DIR={str(DATA_DIR)!r} cannot be used: {error}. "
+            "Name a directory that can be written."
+        ) from None
+
+
+def _kept_key(path: Path) -> str:
+    """Return the key in the data directory, made at the first time by whoever comes first."""
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        beside = path.with_name(f"{path.name}.{os.getpid()}")
+        handle = os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(50))
+            file.flush()
+            os.fsync(file.fileno())
+        # A link appears whole or not at all, and never replaces another one's key.
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(beside)
+        beside.unlink()
     return path.read_text("ascii").strip()
 
 
@@ -169,12 +202,19 @@ EMAIL_HOST = env.text("EMAIL_HOST", "", "SMTP server; empty keeps mail in the da
 EMAIL_PORT = env.whole("EMAIL_PORT", 587, "Port of the SMTP server.", least=1, most=65535)
 EMAIL_HOST_USER = env.text("EMAIL_HOST_USER", "", "Login at the SMTP server.")
 EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD", "", "Password at the SMTP server.")
-EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", True, "STARTTLS (port 587).")
 EMAIL_USE_SSL = env.flag("EMAIL_USE_SSL", False, "TLS from the first byte (port 465).")
+EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", not EMAIL_USE_SSL, "STARTTLS (port 587).")
+if EMAIL_USE_SSL and EMAIL_USE_TLS:
+    raise env.SettingError("EMAIL_USE_SSL and EMAIL_USE_TLS are both on. Turn one of them off.")
 EMAIL_TIMEOUT = env.whole("EMAIL_TIMEOUT", 15, "Seconds to wait for the SMTP server.", least=1)
 DEFAULT_FROM_EMAIL = env.text(
-    "DEFAULT_FROM_EMAIL", f"{SITE_NAME} <stillhere@localhost>", "Sender of all mail."
+    "DEFAULT_FROM_EMAIL", formataddr((SITE_NAME, "stillhere@localhost")), "Sender of all mail."
 )
+if "@" not in parseaddr(DEFAULT_FROM_EMAIL)[1]:
+    raise env.SettingError(
+        f"DEFAULT_FROM_EMAIL={DEFAULT_FROM_EMAIL!r} cannot be used: "
+        "it has to be an address, as in Stillhere <alerts@example.org>."
+    )
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 EMAIL_BACKEND = (
     "django.core.mail.backends.smtp.EmailBackend" if EMAIL_HOST else "app.local_mail.LocalMail"
@@ -187,7 +227,6 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "django_htmx",
     "app.accounts",
     "app.checks",
     "app.pings",
@@ -205,7 +244,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
 ]
 TEMPLATES = [
     {
@@ -253,5 +291,9 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
-    "loggers": {"django": {"handlers": [], "level": "INFO", "propagate": True}},
+    "loggers": {
+        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        # A stranger's odd Host header or oversized form is no error of ours.
+        "django.security": {"handlers": [], "level": "CRITICAL"},
+    },
 }

@@ -27,5 +27,5 @@ def _deliver(to: str, link: str) -> None:
     message.extra_headers["Auto-Submitted"] = "auto-generated"
     try:
         message.send()
-    except (OSError, smtplib.SMTPException) as error:
+    except (OSError, ValueError, smtplib.SMTPException) as error:
         logger.error("sign-in mail not sent error=%s", type(error).__name__)

@@ -4,6 +4,7 @@ Imports no Django, so that the supervisor stays small.
 """
 
 import getpass
+import json
 import os
 import signal
 import subprocess
@@ -37,8 +38,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _run() -> None:
-    # Without a port it is this one, and not the last one.
-    os.environ["PORT"] = os.environ.get("PORT") or "8000"
+    _forget_the_last_address()
     from app import settings  # here, because the environment may be wrong
 
     _make_directories(settings.DATA_DIR, settings.RUN_DIR)
@@ -49,7 +49,8 @@ def _run() -> None:
     problem = port.problem(settings.HOST, settings.PORT)
     if problem:
         raise StartError(problem)
-    (settings.DATA_DIR / "port").write_text(str(settings.PORT), "ascii")
+    said = {name: getattr(settings, name) for name in ("PORT", "SITE_ROOT", "PING_ENDPOINT")}
+    (settings.DATA_DIR / "address.json").write_text(json.dumps(said), "utf-8")
 
     os.environ |= {parent_death.SUPERVISOR_PID: str(os.getpid()), "PYTHONUNBUFFERED": "1"}
     _prepare(settings.BASE_DIR)
@@ -60,6 +61,17 @@ def _run() -> None:
         programs.configuration(kept, settings.BASE_DIR, settings.RUN_DIR, user), "utf-8"
     )
     supervise.supervise(configuration)
+
+
+def _forget_the_last_address() -> None:
+    """Say what was not said, so that nobody takes what was said at the last start."""
+    root = "http://localhost:{PORT}"
+    for name, default in {
+        "PORT": "8000", "SITE_ROOT": root, "PING_ENDPOINT": "{SITE_ROOT}/ping",
+    }.items():  # fmt: skip
+        if os.environ.get(f"{name}_FILE"):
+            return  # the rest follows from it, in settings
+        os.environ[name] = os.environ.get(name) or default.format_map(os.environ)
 
 
 def _make_directories(data_dir: Path, run_dir: Path) -> None:

@@ -26,7 +26,8 @@ def greeting(now: datetime) -> str:
     lines = [f"Stillhere answers at {settings.SITE_ROOT}"]
     user = User.objects.order_by("pk").first()
     if user is not None and not User.objects.filter(last_login__isnull=False).exists():
-        lines += ["", "  Sign in, once and within the hour:", f"    {make_link(user, now)}"]
+        lines += ["", f"  Sign in as {user.email}, once and within the hour:"]
+        lines += [f"    {make_link(user, now)}"]
         check = Check.objects.visible_to(user).order_by("pk").first()
         if check is not None:
             lines += ["", "  Let a job say that it is still here:"]

@@ -16,6 +16,8 @@ BEGIN, END = "<!-- table -->\n", "<!-- end of table -->\n"
 
 # Defaults that depend on other variables or on the machine, in words.
 _DERIVED = {
+    "PORT": "`8000`; for commands, that of the last `make run`",
+    "EMAIL_USE_TLS": "`1`, unless EMAIL_USE_SSL",
     "SITE_ROOT": "`http://localhost:$PORT`",
     "PING_ENDPOINT": "`$SITE_ROOT/ping`",
     "SERVER_NAME": "the machine's name",

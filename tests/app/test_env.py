@@ -111,3 +111,19 @@ def test_an_unreadable_file_is_named(
     monkeypatch.setenv("SH_SECRET_FILE", str(path))
     with pytest.raises(SettingError, match=r"SH_SECRET_FILE=.*cannot be read"):
         env.text("SH_SECRET", "", "")
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["https://[::1", "https://host:abc", "https://host:0", "ftp://host", "host", "http://",
+     "https://user:pass@host", "https://host/?a=b", "https://host/#a"],
+)  # fmt: skip
+def test_what_is_no_address_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("SH_URL", value)
+    with pytest.raises(env.SettingError, match="SH_URL"):
+        env.url("SH_URL", "http://x", "")
+
+
+def test_an_address_in_capitals_is_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SH_URL", "HTTPS://Still.example/")
+    assert env.url("SH_URL", "http://x", "") == "https://Still.example"

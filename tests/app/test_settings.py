@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 
@@ -107,3 +108,48 @@ def test_manage_py_says_what_is_wrong_without_a_traceback(tmp_path: Path) -> Non
         "PORT='x' cannot be used: it has to be a whole number from 1 to 65535."
         " Change or unset it.\n"
     )
+
+
+def test_tls_from_the_first_byte_turns_starttls_off(tmp_path: Path) -> None:
+    names = ("EMAIL_USE_TLS", "EMAIL_USE_SSL")
+    assert list(read(tmp_path, *names).values()) == [True, False]
+    assert list(read(tmp_path, *names, EMAIL_USE_SSL="1").values()) == [False, True]
+    both = run(tmp_path, EMAIL_USE_SSL="1", EMAIL_USE_TLS="1")
+    assert "EMAIL_USE_SSL and EMAIL_USE_TLS are both on" in both.stderr
+
+
+@pytest.mark.parametrize("name", ["Acme, Inc", "Foo <ops>", 'A"b'])
+def test_any_site_name_makes_a_sender_that_can_be_read(tmp_path: Path, name: str) -> None:
+    sender = read(tmp_path, "DEFAULT_FROM_EMAIL", SITE_NAME=name)["DEFAULT_FROM_EMAIL"]
+    assert parseaddr(sender) == (name, "stillhere@localhost")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("DEFAULT_FROM_EMAIL", "nobody"),
+        ("SITE_ROOT", "https://still.example.org/below"),
+        ("SITE_ROOT", "https://[::1"),
+        ("STILLHERE_DATA_DIR", "/proc/nothing"),
+    ],
+)
+def test_what_cannot_be_used_names_its_variable(tmp_path: Path, variable: str, value: str) -> None:
+    done = run(tmp_path, **{variable: value})
+    assert done.returncode
+    assert f"{variable}=" in done.stderr.splitlines()[-1]
+
+
+def test_a_command_finds_the_address_at_which_the_service_was_started(tmp_path: Path) -> None:
+    names = ("PORT", "SITE_ROOT", "PING_ENDPOINT")
+    said = {
+        "PORT": "8765",
+        "SITE_ROOT": "http://a.example:8765",
+        "PING_ENDPOINT": "http://p.example",
+    }
+    (tmp_path / "address.json").write_text(json.dumps(said))
+    assert list(read(tmp_path, *names).values()) == [8765, said["SITE_ROOT"], "http://p.example/"]
+    assert (
+        read(tmp_path, "SITE_ROOT", SITE_ROOT="http://b.example")["SITE_ROOT"] == "http://b.example"
+    )
+    (tmp_path / "address.json").write_text("nonsense")
+    assert read(tmp_path, "PORT")["PORT"] == 8000
