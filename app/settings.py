@@ -58,7 +58,7 @@ PING_ENDPOINT = (
     + "/"
 )
 SITE_NAME = env.text("SITE_NAME", "Stillhere", "Name of the service in pages and mail.")
-SERVER_NAME = env.text("SERVER_NAME", socket.gethostname(), "Label of this server.")
+SERVER_NAME = env.text("SERVER_NAME", socket.gethostname(), "Label of this server.")[:100]
 
 # --- security ---------------------------------------------------------------
 DEBUG = env.flag("DEBUG", False, "Django's debug pages. Never on a public server.")

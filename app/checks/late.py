@@ -24,6 +24,7 @@ from app.checks.state import (
     fold,
     meaning,
     silence,
+    with_deadline,
 )
 
 
@@ -100,9 +101,11 @@ def refold(rules: Rules, state: State, history: History, events: Sequence[Event]
     lines = _lines(state, history, recorded)
     if len(lines) == len(history.lines):
         return Refold(counted, recorded, (), ())
-    folded, flips = _folded(rules, state, history, lines)
-    since = [known for known in history.flips if known.flip.at >= lines[0].received_at]
-    told = [known.flip for known in since if known.told]
+    # A late event changes nothing before its own time, whatever the rules are now.
+    floor = min(line.event.received_at for line in recorded)
+    folded, flips = _folded(rules, state, history, lines, floor)
+    since = [known for known in history.flips if known.flip.at >= floor]
+    told = [known.flip for known in history.flips if known.told and known.flip.at >= floor]
     if told:
         flips = _after_told(told[-1], flips, folded.status, lines[-1].received_at)
         folded = replace(folded, status_since=(flips or told)[-1].at)
@@ -122,7 +125,9 @@ def _key(flip: StatusFlip) -> tuple[datetime, Status]:
 
 def _lines(state: State, history: History, recorded: Sequence[Recorded]) -> list[Logged]:
     """Merge what is logged with what came late, leaving out what cannot count."""
-    oldest = history.lines[0].received_at if history.is_cut and history.lines else None
+    oldest = None
+    if history.is_cut:
+        oldest = history.lines[0].received_at if history.lines else state.status_since
     late = [
         Logged(line.event.received_at, line.action, line.event.rid)
         for line in recorded
@@ -137,25 +142,60 @@ def _lines(state: State, history: History, recorded: Sequence[Recorded]) -> list
 
 
 def _folded(
-    rules: Rules, state: State, history: History, lines: Sequence[Logged]
+    rules: Rules, state: State, history: History, lines: Sequence[Logged], floor: datetime
 ) -> tuple[State, list[StatusFlip]]:
-    paused = state.status is Status.PAUSED
-    began = Status.PAUSED if paused else Status.NEW
-    before = [known.flip for known in history.flips if known.flip.at < lines[0].received_at]
-    folded = State(
-        status=before[-1].new if before else began,
-        status_since=before[-1].at if before else state.changed_by_hand_at,
-        changed_by_hand_at=state.changed_by_hand_at,
+    """Fold the lines; up to `floor` the status is the one that is known."""
+    folded = _began(state, history, lines)
+    for line in lines:
+        if line.received_at < floor:
+            folded, _ = apply(rules, folded, line.action, line.received_at, line.rid)
+    before = [known.flip for known in history.flips if known.flip.at < floor]
+    folded = with_deadline(
+        rules,
+        replace(
+            folded,
+            status=before[-1].new if before else _first_status(state),
+            status_since=before[-1].at if before else state.changed_by_hand_at,
+        ),
     )
     flips: list[StatusFlip] = []
     for line in lines:
-        folded, more = apply(rules, folded, line.action, line.received_at, line.rid)
-        flips += more
+        if line.received_at >= floor:
+            folded, more = apply(
+                rules, _not_before(folded, floor), line.action, line.received_at, line.rid
+            )
+            flips += more
     if state.status_since is not None:
         # Somebody judged the check at that time: the clock had got so far.
-        folded, more = silence(folded, state.status_since)
+        folded, more = silence(_not_before(folded, floor), state.status_since)
         flips += more
     return folded, flips
+
+
+def _began(state: State, history: History, lines: Sequence[Logged]) -> State:
+    """Return the state before the first line, as far as the stored one says it."""
+    began = State(status=_first_status(state), changed_by_hand_at=state.changed_by_hand_at)
+    first = lines[0].received_at
+    if not history.is_cut:
+        return began
+    if state.last_ping_at is not None and state.last_ping_at < first:
+        began = replace(began, last_ping_at=state.last_ping_at)
+    if state.last_start_at is not None and state.last_start_at < first:
+        began = replace(
+            began, last_start_at=state.last_start_at, last_start_rid=state.last_start_rid
+        )
+    return began
+
+
+def _first_status(state: State) -> Status:
+    return Status.PAUSED if state.status is Status.PAUSED else Status.NEW
+
+
+def _not_before(state: State, floor: datetime) -> State:
+    """Return the state without a deadline before `floor`: by the rules of then it was kept."""
+    if state.down_at is not None and state.down_at < floor:
+        return replace(state, due_at=None, down_at=None)
+    return state
 
 
 def _after_told(

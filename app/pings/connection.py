@@ -7,6 +7,7 @@ at a time, REQUEST_SECONDS from a request's first byte to its last.
 """
 
 import asyncio
+import logging
 import time
 from collections import deque
 from functools import partial
@@ -20,6 +21,8 @@ from app.pings.exchange import Exchange, Health
 from app.pings.protocol import Answer, Request
 from app.pings.relay import Relay
 from app.pings.request_parser import RefusedError, RequestParser
+
+log = logging.getLogger(__name__)
 
 PIPELINED = 64
 REQUEST_SECONDS = 60
@@ -150,10 +153,18 @@ class Connection(asyncio.Protocol):
         if request.relay is not None:
             request.relay.end()
         else:
-            self._handle(request)
+            self._handle_or_excuse(request)
         if len(self._exchanges) >= PIPELINED:
             self._transport.pause_reading()
         return not is_last
+
+    def _handle_or_excuse(self, request: Exchange) -> None:
+        """Handle it; a fault of ours must not leave the client without an answer."""
+        try:
+            self._handle(request)
+        except Exception:
+            log.exception("request not handled url=%r", request.url[:200])
+            self._answered(request, Answer(500, "this is our fault; send it again"))
 
     def _handle(self, request: Exchange) -> None:
         answered = partial(self._answered, request)
@@ -210,6 +221,8 @@ class Connection(asyncio.Protocol):
             self._refuse(Answer(408, "the request took too long"))
         elif not self._exchanges:
             self._transport.close()
+        elif self._exchanges[0].relay is None:
+            self._transport.abort()  # nobody will answer any more
 
     def finish(self) -> None:
         """Take no more requests; close when all answers are out."""

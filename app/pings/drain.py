@@ -99,7 +99,7 @@ class Drain:
             store().prepare()
             self._sleeper = wakeups.sleeper(wakeups.DRAIN)
             self._is_connected = True
-        self._journals.find()
+        self._look_for_journals()
         self._feed_directories()
         has_more = False
         for draining in self._journals.all():
@@ -109,6 +109,15 @@ class Drain:
         return has_more
 
     # --- journals ---------------------------------------------------------------
+
+    def _look_for_journals(self) -> None:
+        """Find journals; a receiver with a new one in a directory that we know is believed."""
+        known = {draining.identity.journal for draining in self._journals.all()}
+        for link in self._links.known():
+            if link.journal not in known and not link.is_looked_for:
+                link.is_looked_for = True
+                self._journals.forget()
+        self._journals.find()
 
     def _drain(self, draining: Draining) -> bool:
         if draining.is_stuck:
@@ -123,16 +132,24 @@ class Drain:
             draining.stick(error)
             return False
         is_all = link is not None and link.end is not None and batch.end >= link.end
-        applied_before = link.end_time if is_all and link else None
+        applied_before = draining.newer(link.end_time if is_all and link else batch.newest())
         if batch.end == batch.start:
             self._say(draining, applied_before)
+            self._say_drained(draining, link)
             return False
         done = poison.apply_around(
             draining.directory, draining.identity, draining.position_id, batch, applied_before
         )
         self._after(draining, batch.end, done, link)
         self._said(draining, applied_before)
+        self._say_drained(draining, link)
         return not is_all
+
+    def _say_drained(self, draining: Draining, link: Link | None) -> None:
+        """Tell the receiver how far its journal is applied, unless it knows."""
+        if link is not None and link.drained != draining.place:
+            link.drained = draining.place
+            link.say(wire.Say.DRAINED, draining.place.segment, draining.place.offset)
 
     def _after(self, draining: Draining, end: Place, done: Applied, link: Link | None) -> None:
         draining.place = end
@@ -140,11 +157,9 @@ class Drain:
             # Before the verdict: who hears "Created" may ping again at once.
             self._directory_checked_at = 0.0
             self._feed_directories()
-        if link is not None:
-            if done.verdicts:
-                said = [(place.segment, place.offset, verdict) for place, verdict in done.verdicts]
-                link.say(wire.Say.VERDICTS, said)
-            link.say(wire.Say.DRAINED, end.segment, end.offset)
+        if link is not None and done.verdicts:
+            said = [(place.segment, place.offset, verdict) for place, verdict in done.verdicts]
+            link.say(wire.Say.VERDICTS, said)
         if done.wakes_notifier:
             wakeups.wake(wakeups.NOTIFIER)
         if done.dropped:
@@ -153,7 +168,7 @@ class Drain:
 
     def _say(self, draining: Draining, applied_before: datetime | None) -> None:
         """Say T when it is time, or when somebody asked."""
-        if applied_before is None:
+        if applied_before is None or applied_before == draining.applied_before:
             return
         is_due = time.monotonic() - draining.said_at >= SAY_EACH_SECONDS * 0.9
         if is_due or (draining.asked_at is not None and draining.asked_at <= applied_before):
@@ -164,7 +179,7 @@ class Drain:
         """Note that T is written; whoever asked for it is woken."""
         if applied_before is None:
             return
-        draining.said_at = time.monotonic()
+        draining.said_at, draining.applied_before = time.monotonic(), applied_before
         if draining.asked_at is not None and draining.asked_at <= applied_before:
             draining.asked_at = None
             wakeups.wake(wakeups.NOTIFIER)

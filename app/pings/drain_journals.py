@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from django.conf import settings
+from django.db import connection
 
 from app.pings import journal_reader
 from app.pings.journal import Identity, JournalError, Place, read_identity
@@ -24,7 +25,14 @@ class Draining:
     place: Place
     said_at: float = 0.0
     asked_at: datetime | None = None
+    applied_before: datetime | None = None
     is_stuck: bool = False
+
+    def newer(self, applied_before: datetime | None) -> datetime | None:
+        """Return T as it may be said: it never goes back."""
+        if applied_before is None or self.applied_before is None:
+            return applied_before or self.applied_before
+        return max(applied_before, self.applied_before)
 
     def stick(self, error: JournalError) -> None:
         """Stop draining a journal that cannot be understood: a person has to look."""
@@ -37,6 +45,7 @@ class Journals:
 
     def __init__(self) -> None:
         self._journals: dict[Path, Draining] = {}
+        self._complaints: set[str] = set()
 
     def all(self) -> list[Draining]:
         """Return the journals that were found."""
@@ -59,15 +68,23 @@ class Journals:
                 if identity is not None:
                     self._journals[directory] = _begun(directory, identity)
             except JournalError as error:
-                log.error("journal cannot be drained reason=%s", error)
+                if str(error) not in self._complaints:
+                    log.error("journal cannot be drained reason=%s", error)
+                self._complaints.add(str(error))
         if len(self._journals) > known:
             self._retire_lost()
 
     def _retire_lost(self) -> None:
-        """Let no alert wait for a journal that this server has not got any more."""
+        """Let no alert wait for a journal that is not there any more.
+
+        With SQLite all journals are here. In a fleet an operator says which
+        server will not come back: a label is not enough to be sure.
+        """
+        if connection.vendor != "sqlite":
+            return
         here = [draining.identity.journal for draining in self._journals.values()]
-        mine = Position.objects.filter(server=settings.SERVER_NAME, is_retired=False)
-        for lost in mine.exclude(journal__in=here):
+        live = Position.objects.filter(is_retired=False)
+        for lost in live.exclude(journal__in=here):
             log.warning("journal is gone journal=%s slot=%d", lost.journal, lost.slot)
             Position.objects.filter(pk=lost.pk).update(is_retired=True)
 
@@ -81,7 +98,7 @@ def _begun(directory: Path, identity: Identity) -> Draining:
     if row.is_retired:
         Position.objects.filter(pk=row.pk).update(is_retired=False)
     place = Place(row.segment, row.offset)
-    draining = Draining(directory, identity, row.pk, place)
+    draining = Draining(directory, identity, row.pk, place, applied_before=row.applied_before)
     try:
         journal_reader.check(directory, identity, place)
     except JournalError as error:

@@ -41,6 +41,8 @@ class Link:
     directory_number: int = -1
     end: Place | None = None
     end_time: datetime | None = None
+    drained: Place | None = None
+    is_looked_for: bool = False
     unsent: bytearray = field(default_factory=bytearray)
     unpacker: wire.Unpacker = field(default_factory=wire.Unpacker)
 

@@ -1,5 +1,6 @@
 """One HTTP request of a client and its answer: what it says, apart from how it came."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -41,7 +42,9 @@ class Exchange:
     def is_for_pages(self) -> bool:
         """Return True when neither pings nor health are asked for."""
         ours = (protocol.PREFIX.encode(), HEALTH_PREFIX.encode())
-        return not self.url.partition(b"?")[0].startswith(ours)
+        # An absolute address (RFC 9112, 3.2.2) is ours to take apart, too.
+        path = re.sub(rb"^https?://[^/?]*", b"", self.url)
+        return not path.startswith(ours)
 
 
 @dataclass(frozen=True, slots=True)

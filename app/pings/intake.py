@@ -68,6 +68,7 @@ class Intake:
         self._accepting = True
         self._drained = Place()
         self._undrained: deque[tuple[Place, float, int]] = deque()
+        self._undrained_count = 0
         self._verdicts: dict[Place, tuple[Answered, asyncio.TimerHandle]] = {}
         self.on_end: Callable[[Place, int], None] = lambda _place, _time: None
 
@@ -108,7 +109,7 @@ class Intake:
         """Note how far the drain has got."""
         self._drained = max(self._drained, place)
         while self._undrained and self._undrained[0][0] <= place:
-            self._undrained.popleft()
+            self._undrained_count -= self._undrained.popleft()[2]
 
     def verdict(self, place: Place, verdict: wire.Verdict) -> None:
         """Answer the ping that ends at `place`, if it still waits."""
@@ -123,7 +124,7 @@ class Intake:
 
     def queued(self) -> int:
         """Return how many pings of this run are not in the database yet."""
-        return sum(count for _, _, count in self._undrained) + len(self._queue)
+        return self._undrained_count + len(self._queue)
 
     def is_prompt(self) -> bool:
         """Return True while pings reach the database without excessive delay."""
@@ -154,11 +155,21 @@ class Intake:
                         item.answered(BUSY)
                     continue
                 self.taken_total += len(batch)
-                self._undrained.append((end, time.monotonic(), len(batch)))
+                self._note_undrained(end, len(batch))
                 self._answer(batch, end)
                 self.on_end(end, received_before)
         finally:
             self._commit = None
+
+    def _note_undrained(self, end: Place, count: int) -> None:
+        """Note a commit; those of a quarter of a second are one, or an outage would cost memory."""
+        now = time.monotonic()
+        self._undrained_count += count
+        if self._undrained and now - self._undrained[-1][1] < 0.25:
+            _, since, before = self._undrained.pop()
+            self._undrained.append((end, since, before + count))
+        else:
+            self._undrained.append((end, now, count))
 
     async def _append(self, frames: bytes) -> Place | None:
         loop = asyncio.get_running_loop()

@@ -13,6 +13,7 @@ JournalError
 import fcntl
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -57,7 +58,8 @@ class Identity:
 
 def segments(directory: Path) -> dict[int, Path]:
     """Return the segments of a journal by their number, in order."""
-    found = {int(path.stem): path for path in directory.glob(f"*{SUFFIX}")}
+    paths = directory.glob(f"*{SUFFIX}")
+    found = {int(path.stem): path for path in paths if re.fullmatch("[0-9]+", path.stem)}
     return dict(sorted(found.items()))
 
 
@@ -71,9 +73,9 @@ def read_identity(directory: Path) -> Identity | None:
     try:
         said = json.loads((directory / "id").read_text("utf-8"))
         return Identity(UUID(said["journal"]), int(said["slot"]), str(said["machine"]))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         message = f"{directory / 'id'} cannot be read ({error}). Restore it, or move the directory"
         raise JournalError(f"{message} away to begin a new journal.") from error
 
@@ -103,7 +105,8 @@ class Journal:
         may_move: bool = False,
     ) -> None:
         self._directory, self._slot = directory, slot
-        self._limit_bytes, self._segment_bytes = limit_bytes, segment_bytes
+        # The segment that is written stays: it has to leave room for others.
+        self._limit_bytes, self._segment_bytes = limit_bytes, min(segment_bytes, limit_bytes // 4)
         self._may_move = may_move
         directory.mkdir(parents=True, exist_ok=True)
         self._lock = self._locked()
@@ -112,6 +115,7 @@ class Journal:
         self._segment = max(segments(directory), default=0)
         self._offset = 0
         self._older_bytes = 0
+        self._begun = 0  # a segment whose header could not be written
         self.roll()
 
     @property
@@ -158,11 +162,14 @@ class Journal:
     def roll(self) -> None:
         """Go on in a new segment, whose name is on disk before anything is in it."""
         self._abandon()
-        number = max(self._segment, max(segments(self._directory), default=0)) + 1
+        number = self._begun or max(self._segment, max(segments(self._directory), default=0)) + 1
         path = segment_path(self._directory, number)
-        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
+        flags = os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
         try:
-            handle = os.open(path, flags, 0o600)
+            # One that could not be begun has nothing in it: it is tried again, or a
+            # full disk would get a file more with every ping.
+            handle = os.open(path, flags | (os.O_TRUNC if self._begun else os.O_EXCL), 0o600)
+            self._begun = number
             try:
                 _write_all(handle, segment_header(self.identity.journal, self._slot, number))
                 os.fdatasync(handle)
@@ -173,6 +180,7 @@ class Journal:
         except OSError as error:
             raise JournalBroken(f"journal cannot begin {path.name}: {error}") from error
         self._handle, self._segment, self._offset = handle, number, HEADER_BYTES
+        self._begun = 0
         self.measure()
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ JournalError
 import logging
 import os
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from app.pings.frames import HEADER_BYTES, Entry, Whole, decode
@@ -30,6 +31,10 @@ class Batch:
     end: Place
     entries: list[tuple[Entry, Place]] = field(default_factory=list)
     damaged_bytes: int = 0
+
+    def newest(self) -> datetime | None:
+        """Return when the last entry was received: no later one was received before it."""
+        return self.entries[-1][0].event.received_at if self.entries else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,7 @@ def read(
             break
         if until is not None and following > until.segment:
             break
-        if following not in known:
+        if following not in known and following not in segments(directory):
             raise PlaceUnknown(_missing(directory, following))
         batch.end = Place(following, HEADER_BYTES)
     return batch

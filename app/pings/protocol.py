@@ -82,7 +82,7 @@ def parse(path: str, query: str) -> Request | None:
         exit_status = int(digits) if len(digits) <= 3 else 256
         if exit_status > 255:
             faults.append("invalid url format")
-    wanted = parse_qs(query, keep_blank_values=True, max_num_fields=100) if query else {}
+    wanted = parse_qs(query, keep_blank_values=True) if query else {}
     rid = wanted["rid"][-1] if "rid" in wanted else None
     if rid is not None and not _RID.fullmatch(rid):
         faults.append("invalid uuid format")
@@ -138,6 +138,7 @@ _PHRASES = {
     414: "URI Too Long",
     431: "Request Header Fields Too Large",
     502: "Bad Gateway",
+    500: "Internal Server Error",
     503: "Service Unavailable",
 }
 

@@ -27,6 +27,9 @@ _DROPPED = {
     b"x-forwarded-for",
     b"x-forwarded-proto",
     b"x-forwarded-host",
+    b"x-forwarded-port",
+    b"x-forwarded-protocol",
+    b"x-forwarded-ssl",
     b"x-real-ip",
 }
 _STARTING = (
@@ -54,7 +57,9 @@ class Head:
     def packed(self) -> bytes:
         """Return the head that the pages get."""
         lines = [self.method.encode() + b" " + self.url + b" HTTP/1.1"]
-        lines += [name + b": " + value for name, value in self.headers if name not in _DROPPED]
+        # WSGI cannot tell a_b from a-b, and gunicorn believes SCRIPT_NAME of a proxy.
+        kept = (one for one in self.headers if one[0] not in _DROPPED and b"_" not in one[0])
+        lines += [name + b": " + value for name, value in kept]
         lines += [
             b"x-forwarded-for: " + self.client.encode(),
             b"x-forwarded-proto: " + self.scheme.encode(),
@@ -120,6 +125,7 @@ class Relay(asyncio.Protocol):
         self._up.set_write_buffer_limits(_HIGH_WATER)
         self._up.write(self._head.packed() + bytes(self._pending))
         self._pending.clear()
+        self._client.resume_reading()
 
     def data_received(self, data: bytes) -> None:
         self._has_answered = True
@@ -159,8 +165,10 @@ class Relay(asyncio.Protocol):
     def _send(self, data: bytes) -> None:
         if self._up is not None:
             self._up.write(data)
-        else:
-            self._pending += data
+            return
+        self._pending += data
+        if len(self._pending) > _HIGH_WATER:
+            self._client.pause_reading()
 
     def _fail(self, status: bytes, page: bytes) -> None:
         if self._is_over or self._client.is_closing():

@@ -85,6 +85,8 @@ class RequestParser:
             raise RefusedError(Answer(400, "not a valid HTTP request"))
         lines = [request.method.encode() + b" " + request.url + b" HTTP/1.1"]
         lines += [name + b": " + value for name, value in request.headers if name not in _UPGRADE]
+        if not request.keep_alive:
+            lines.append(b"connection: close")
         self._parser, self._request = httptools.HttpRequestParser(self), None
         self._head_bytes = -len(rest)
         self.feed(b"\r\n".join([*lines, b"", b""]) + rest)
@@ -105,6 +107,8 @@ class RequestParser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         assert self._request is not None
+        if not self._in_head:
+            return  # a trailer: who replaces headers on the way does not see it
         self._request.headers.append((name.lower(), value))
         if len(self._request.headers) > MOST_HEADERS:
             raise RefusedError(Answer(431, "too many headers"))

@@ -17,6 +17,8 @@ loglevel = "error"
 control_socket_disable = True
 # Whoever may open the socket is the receiver, which sets these headers anew.
 forwarded_allow_ips = "*"
+# It sets no SCRIPT_NAME: a client that says one is not believed.
+forwarder_headers = ""
 
 
 def on_starting(_server: Any) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.checks.late import History, KnownFlip, Logged, Refold, deliver
+from app.checks.schedule import Kind, Schedule
 from app.checks.state import (
     Action,
     Event,
@@ -20,7 +21,7 @@ from app.checks.state import (
     pause,
     silence,
 )
-from tests.app.checks.test_state import R1, R2, RULES, at, ping
+from tests.app.checks.test_state import MINUTE, R1, R2, RULES, at, ping
 from tests.app.checks.test_state_properties import EVENTS
 
 
@@ -151,6 +152,27 @@ def test_what_was_received_before_a_pause_does_not_resume() -> None:
     log.deliver(ping(9))
     assert log.state.status is Status.PAUSED
     assert log.state.n_pings == 2
+
+
+def test_the_past_is_not_judged_by_rules_that_were_made_later() -> None:
+    log = Log()
+    for minutes in range(0, 200, 10):
+        log.deliver(ping(minutes))
+    strict = replace(RULES, schedule=Schedule(Kind.SIMPLE, 60, "", "UTC"), grace=MINUTE)
+    done = deliver(strict, log.state, [ping(189.9, Action.START)], log.history)
+    assert (done.insert, done.delete) == ((), ())
+    assert done.state.status is Status.UP
+    assert done.state.last_ping_at == at(190)
+
+
+def test_a_late_event_keeps_the_last_ping_that_is_older_than_the_log_at_hand() -> None:
+    state = fold(RULES, State(), [ping(0), ping(1, Action.START), ping(3, Action.START)]).state
+    lines = (Logged(at(1), Action.START), Logged(at(3), Action.START))
+    history = History(
+        lines, (KnownFlip(StatusFlip(at(0), Status.NEW, Status.UP), told=True),), True
+    )
+    done = deliver(RULES, state, [ping(2, Action.START)], lambda: history)
+    assert done.state == replace(state, n_pings=4)
 
 
 def test_an_event_older_than_the_log_at_hand_is_only_counted() -> None:

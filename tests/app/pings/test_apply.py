@@ -1,10 +1,11 @@
 """A batch becomes rows exactly once (app/pings/apply.py, poison.py, store/), on both databases."""
 
+import threading
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from pytest_django import Settings
 
 from app.accounts.keys import digest
@@ -221,3 +222,32 @@ def test_a_check_whose_schedule_cannot_be_evaluated_keeps_its_pings(
     good.refresh_from_db()
     bad.refresh_from_db()
     assert (good.status, bad.n_pings, bad.down_at) == ("up", 1, None)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer")
+def test_two_drains_make_a_check_once(project: Project) -> None:
+    positions = [Position.objects.create(slot=slot, server="here") for slot in (0, 1)]
+    barrier = threading.Barrier(2)
+    verdicts: list[Verdict] = []
+
+    def drain(position: Position, slug: str) -> None:
+        entry = Entry(
+            Slug(digest(KEY), slug), event(position.slot), known=False, create=True, asks=True
+        )
+        barrier.wait()
+        start = Place(position.segment, position.offset)
+        done = apply(position.pk, batch(entry, start=start), None)
+        verdicts.extend(verdict for _, verdict in done.verdicts)
+        connection.close()
+
+    for number in range(10):
+        threads = [threading.Thread(target=drain, args=(one, f"n{number}")) for one in positions]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        for one in positions:
+            one.refresh_from_db()
+    assert sorted(verdicts) == [Verdict.EXISTS] * 10 + [Verdict.CREATED] * 10
+    assert Check.objects.count() == 10

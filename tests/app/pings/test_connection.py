@@ -13,6 +13,7 @@ import uvloop
 from app.pings import connection, journal, journal_reader, receiver
 from app.pings.connection import Connection
 from app.pings.directory import Changes, Directory
+from app.pings.frames import Entry
 from app.pings.intake import Intake
 from app.pings.journal import Journal, Place
 from app.pings.receiver import Receiver
@@ -156,6 +157,70 @@ def test_more_connections_than_fit_are_refused(tmp_path: Path) -> None:
     uvloop.run(scenario())
 
 
+def test_a_request_with_many_fields_is_a_ping(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(tmp_path) as run:
+            fields = "&tag=a" * 500
+            request = f"GET /ping/{CODE}?{fields} HTTP/1.1\r\nConnection: close\r\n\r\n".encode()
+            assert (await run.exchange(request)).endswith(b"OK")
+
+    uvloop.run(scenario())
+
+
+def test_a_fault_of_ours_is_answered_and_the_connection_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        async with running(tmp_path) as run:
+            with monkeypatch.context() as broken:
+                broken.setattr(run.server, "take", None)
+                assert (await run.exchange(ping("Connection: close"))).startswith(b"HTTP/1.1 500")
+            assert (await run.exchange(ping("Connection: close"))).endswith(b"OK")
+
+    uvloop.run(scenario())
+
+
+def test_an_absolute_address_is_taken_apart(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(tmp_path) as run:
+            request = f"GET http://x.example:80/ping/{CODE} HTTP/1.1\r\nConnection: close\r\n\r\n"
+            assert (await run.exchange(request.encode())).endswith(b"OK")
+
+    uvloop.run(scenario())
+
+
+def test_a_trailer_does_not_say_who_the_client_is(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(tmp_path) as run:
+            head = (
+                f"POST /ping/{CODE} HTTP/1.1\r\nConnection: close\r\n"
+                "X-Forwarded-For: 203.0.113.9\r\nTransfer-Encoding: chunked\r\n\r\n"
+            )
+            trailers = "1\r\nx\r\n0\r\nX-Forwarded-For: 6.6.6.6\r\nUser-Agent: evil\r\n\r\n"
+            assert (await run.exchange((head + trailers).encode())).endswith(b"OK")
+        (kept,) = logged(tmp_path)
+        assert (kept.event.remote_addr, kept.event.user_agent) == ("203.0.113.9", "")
+
+    uvloop.run(scenario())
+
+
+@pytest.mark.parametrize("version", ["HTTP/1.1\r\nConnection: close, upgrade", "HTTP/1.0"])
+def test_a_wish_for_another_protocol_keeps_no_connection_open(tmp_path: Path, version: str) -> None:
+    async def scenario() -> None:
+        async with running(tmp_path) as run:
+            request = f"GET /ping/{CODE} {version}\r\nUpgrade: h2c\r\n\r\n".encode()
+            assert (await run.exchange(request)).endswith(b"OK")
+
+    uvloop.run(scenario())
+
+
+def logged(tmp_path: Path) -> list[Entry]:
+    identity = journal.read_identity(tmp_path / "journal")
+    assert identity is not None
+    batch = journal_reader.read(tmp_path / "journal", identity, Place(), until=None)
+    return [entry for entry, _ in batch.entries]
+
+
 def test_a_wish_for_another_protocol_costs_no_body_and_what_follows_the_end_is_not_read(
     tmp_path: Path,
 ) -> None:
@@ -165,9 +230,6 @@ def test_a_wish_for_another_protocol_costs_no_body_and_what_follows_the_end_is_n
             last = ping("Connection: close", body=b"last")
             answer = await run.exchange(ping(*wish, body=b"first") + last + ping(body=b"after"))
             assert answer.count(b"\r\n\r\nOK") == 2
-        identity = journal.read_identity(tmp_path / "journal")
-        assert identity is not None
-        batch = journal_reader.read(tmp_path / "journal", identity, Place(), until=None)
-        assert [entry.event.body for entry, _ in batch.entries] == [b"first", b"last"]
+        assert [entry.event.body for entry in logged(tmp_path)] == [b"first", b"last"]
 
     uvloop.run(scenario())

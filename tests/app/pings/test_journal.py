@@ -22,9 +22,9 @@ from app.pings.journal import (
     JournalFull,
     JournalInUse,
     Place,
+    read_identity,
     segments,
 )
-from app.pings.journal_reader import PlaceUnknown
 from tests.app.pings.test_frames import ENTRIES, entry
 
 
@@ -165,6 +165,43 @@ def test_a_full_journal_refuses_and_takes_again_when_room_was_made(directory: Pa
     journal.close()
 
 
+def test_a_journal_that_is_not_larger_than_a_segment_still_makes_room(directory: Path) -> None:
+    journal = opened(directory, limit=4_000, segment=10**6)
+    _filled(journal)
+    gone = [number for number in segments(directory) if number < max(segments(directory))]
+    assert gone
+    for number in gone:
+        segments(directory)[number].unlink()
+    journal.append(frame(journal, entry(1)))
+    journal.close()
+
+
+def test_a_full_disk_gets_no_file_more_with_every_ping(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = opened(directory)
+
+    def full(_handle: int, _data: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "write", full)
+        for _ in range(20):
+            with pytest.raises(JournalBroken):
+                journal.append(frame(journal, entry(1)))
+    assert len(segments(directory)) <= 2
+    journal.append(frame(journal, entry(2)))
+    assert read_all(directory, journal) == [entry(2)]
+    journal.close()
+
+
+def test_what_is_no_segment_is_left_alone(journal: Journal, directory: Path) -> None:
+    (directory / "copy.journal").write_text("x")
+    journal.append(frame(journal, entry(1)))
+    assert read_all(directory, journal) == [entry(1)]
+    assert read_identity(directory / "copy.journal") is None
+
+
 def _filled(journal: Journal) -> int:
     for kept in range(1_000):
         try:
@@ -194,38 +231,6 @@ def test_after_a_failed_sync_the_file_is_never_written_again(
     assert end.segment > 1
     assert segments(directory)[1].stat().st_size == before
     assert read_all(directory, journal)[-1] == entry(4)
-    journal.close()
-
-
-@pytest.mark.parametrize(
-    ("place", "message"),
-    [
-        (Place(1, 10**6), "it ends at"),
-        (Place(1, HEADER_BYTES + 5), "inside a frame"),
-        (Place(9, HEADER_BYTES), "is missing"),
-    ],
-)
-def test_a_place_that_the_journal_does_not_have_stops_the_drain(
-    journal: Journal, directory: Path, place: Place, message: str
-) -> None:
-    journal.append(frame(journal, entry(1)))
-    with pytest.raises(PlaceUnknown, match=message):
-        journal_reader.check(directory, journal.identity, place)
-
-
-def test_every_end_of_a_frame_is_a_place_of_the_journal(journal: Journal, directory: Path) -> None:
-    ends = [journal.append(frame(journal, entry(number))) for number in range(5)]
-    for place in [Place(), Place(1, HEADER_BYTES), *ends]:
-        journal_reader.check(directory, journal.identity, place)
-
-
-def test_a_missing_segment_in_the_middle_stops_the_drain(directory: Path) -> None:
-    journal = opened(directory, segment=200)
-    for number in range(9):
-        journal.append(frame(journal, entry(number)))
-    segments(directory)[2].unlink()
-    with pytest.raises(PlaceUnknown, match="is missing"):
-        read_all(directory, journal)
     journal.close()
 
 

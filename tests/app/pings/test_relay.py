@@ -140,6 +140,36 @@ def test_pages_that_are_away_are_waited_for_and_then_excused(
     uvloop.run(scenario())
 
 
+def test_a_form_for_pages_that_are_away_is_not_collected_in_memory(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(tmp_path) as run:
+            _, writer = await run.open()
+            writer.write(b"POST / HTTP/1.1\r\nContent-Length: 7000000\r\n\r\n")
+            writer.write(b"x" * 7_000_000)
+            await asyncio.sleep(0.3)
+            (held,) = run.server._connections
+            passed_on = held._exchanges[0].relay
+            assert passed_on is not None
+            assert len(passed_on._pending) < 1_000_000
+            late = await asyncio.start_unix_server(_echo, run.server.pages_socket)
+            await asyncio.wait_for(writer.drain(), 5)
+            writer.close()
+            late.close()
+
+    uvloop.run(scenario())
+
+
+def test_no_header_of_a_client_moves_the_pages(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(tmp_path, _echo) as run:
+            odd = b"SCRIPT_NAME: /x\r\nPath_Info: /y\r\nX-Forwarded-Ssl: on\r\n"
+            said = (await run.exchange(b"GET / HTTP/1.1\r\n" + odd + b"\r\n")).lower()
+            for word in (b"script", b"path_info", b"ssl"):
+                assert word not in said
+
+    uvloop.run(scenario())
+
+
 def test_a_form_that_is_too_large_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

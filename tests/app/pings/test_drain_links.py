@@ -1,0 +1,117 @@
+"""What the drain tells a receiver, and T while there is a backlog (drain.py, drain_links.py)."""
+
+import shutil
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.conf import settings
+
+from app.accounts.models import Project
+from app.checks.models import Check
+from app.checks.state import Event
+from app.pings import wire
+from app.pings.drain import Drain
+from app.pings.drain_links import Links
+from app.pings.frames import Entry, encode
+from app.pings.journal import Journal, Place
+from app.pings.models import Position
+
+pytestmark = pytest.mark.django_db(transaction=True)
+T0 = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def journal() -> Iterator[Journal]:
+    for directory in (settings.JOURNAL_DIR, settings.RUN_DIR):
+        shutil.rmtree(directory, ignore_errors=True)
+    directory = settings.JOURNAL_DIR / "0"
+    opened = Journal(directory, 0, limit_bytes=10**9, segment_bytes=10**8)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def links() -> Iterator[Links]:
+    opened = Links(settings.RUN_DIR / "test.sock")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def receiver(journal: Journal, links: Links) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(settings.RUN_DIR / "test.sock"))
+        client.sendall(wire.pack(wire.Say.HELLO, journal.identity.journal.bytes, 0, -1))
+        client.settimeout(5)
+        yield client
+
+
+def say_end(receiver: socket.socket, end: Place, at: datetime) -> None:
+    time_us = (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    receiver.sendall(wire.pack(wire.Say.END, end.segment, end.offset, time_us))
+
+
+def fill(journal: Journal, count: int) -> Place:
+    check = Check.objects.create(project=Project.objects.create(name="p"))
+    frames = [
+        encode(journal.identity.journal, Entry(check.code, Event(T0 + timedelta(seconds=n))))
+        for n in range(count)
+    ]
+    return journal.append(b"".join(frames))
+
+
+def test_t_moves_with_every_batch_of_a_backlog(
+    journal: Journal, links: Links, receiver: socket.socket
+) -> None:
+    end = fill(journal, 4_500)
+    say_end(receiver, end, T0 + timedelta(days=1))
+    drain = Drain(links)
+    for _ in range(3):
+        links.serve(0.1, None)
+    said = []
+    while drain._round():
+        said.append(Position.objects.get().applied_before)
+    assert said == [T0 + timedelta(seconds=1_999), T0 + timedelta(seconds=3_999)]
+    assert Position.objects.get().applied_before == T0 + timedelta(days=1)
+    assert Check.objects.get().n_pings == 4_500
+    drain._disconnect()
+
+
+def test_a_receiver_that_comes_after_the_work_is_told_that_it_is_done(
+    journal: Journal, links: Links, receiver: socket.socket
+) -> None:
+    end = fill(journal, 3)
+    drain = Drain(links)
+    drain._round()  # before the drain has heard of the receiver
+    assert Check.objects.get().n_pings == 3
+    say_end(receiver, end, T0 + timedelta(days=1))
+    for _ in range(3):
+        links.serve(0.1, None)
+    drain._round()
+    heard = list(wire.Unpacker().feed(receiver.recv(65536)))
+    assert (wire.Say.DRAINED, end.segment, end.offset) in heard
+    drain._disconnect()
+
+
+def test_a_journal_that_replaces_another_is_found(
+    journal: Journal, links: Links, receiver: socket.socket
+) -> None:
+    fill(journal, 1)
+    drain = Drain(links)
+    links.serve(0.1, None)
+    drain._round()
+    shutil.rmtree(settings.JOURNAL_DIR / "0")
+    new = Journal(settings.JOURNAL_DIR / "0", 0, limit_bytes=10**9, segment_bytes=10**8)
+    (settings.JOURNAL_DIR / "notes.txt").write_text("stray")
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(settings.RUN_DIR / "test.sock"))
+        client.sendall(wire.pack(wire.Say.HELLO, new.identity.journal.bytes, 0, -1))
+        say_end(client, fill(new, 2), T0 + timedelta(days=1))
+        for _ in range(4):
+            links.serve(0.1, None)
+        drain._round()
+        assert sorted(Check.objects.values_list("n_pings", flat=True)) == [1, 2]
+        drain._disconnect()
+    new.close()
