@@ -6,16 +6,17 @@ from uuid import UUID
 
 from django.db import connection
 
-from app.checks.models import microseconds
 from app.pings.store.rows import (
     COLUMNS,
     PING_COLUMNS,
     STATE_START,
     Changed,
     Loaded,
+    flip_values,
     ping_values,
     rules_of,
     state_of,
+    written_state,
 )
 
 # Rides on the unique index of `code`. The order makes two drains lock alike.
@@ -99,33 +100,8 @@ def write(changed: Sequence[Changed]) -> None:
     with connection.cursor() as cursor:
         _execute(cursor, _UNFLIP, [(c.id, f.at, f.new.value) for c in changed for f in c.delete])
         _execute(cursor, _PINGS, list(ping_values(changed)))
-        _execute(
-            cursor,
-            _FLIPS,
-            [
-                (c.id, f.at, f.old.value, f.new.value, f.reason.value)
-                for c in changed
-                for f in c.insert
-            ],
-        )
-        _execute(cursor, _CHECKS, [_check_values(c) for c in changed])
-
-
-def _check_values(check: Changed) -> tuple[Any, ...]:
-    state = check.state
-    return (
-        check.id,
-        state.status.value,
-        state.n_pings,
-        state.last_ping_at,
-        state.last_start_at,
-        state.last_start_rid,
-        microseconds(state.last_duration),
-        state.status_since,
-        state.due_at,
-        state.down_at,
-        check.wake_at,
-    )
+        _execute(cursor, _FLIPS, flip_values(changed))
+        _execute(cursor, _CHECKS, [(c.id, *written_state(c)) for c in changed])
 
 
 def _execute(cursor: Any, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:

@@ -1,4 +1,4 @@
-"""What the drain reads and writes of a check, whatever the database. Pure."""
+"""What the drain reads and writes of a check, whatever the database."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from app.checks.models import microseconds
 from app.checks.schedule import Kind, Schedule
 from app.checks.state import Recorded, Rules, State, Status, StatusFlip
 
@@ -147,6 +148,32 @@ def ping_values(changed: Sequence[Changed]) -> Iterator[tuple[Any, ...]]:
                 event.user_agent.replace("\0", "\ufffd"),
                 event.body or None,
             )
+
+
+def written_state(check: Changed) -> tuple[Any, ...]:
+    """Return what the drain writes of a state, in the order of the UPDATE statements."""
+    state = check.state
+    return (
+        state.status.value,
+        state.n_pings,
+        state.last_ping_at,
+        state.last_start_at,
+        state.last_start_rid,
+        microseconds(state.last_duration),
+        state.status_since,
+        state.due_at,
+        state.down_at,
+        check.wake_at,
+    )
+
+
+def flip_values(changed: Sequence[Changed]) -> list[tuple[Any, ...]]:
+    """Return check, time, old and new status and reason of every flip to insert."""
+    return [
+        (check.id, flip.at, flip.old.value, flip.new.value, flip.reason.value)
+        for check in changed
+        for flip in check.insert
+    ]
 
 
 def wake_at(old: datetime | None, down_at: datetime | None) -> datetime | None:

@@ -7,16 +7,17 @@ from uuid import UUID
 
 from django.db import connection
 
-from app.checks.models import microseconds
 from app.pings.store.rows import (
     COLUMNS,
     PING_COLUMNS,
     STATE_START,
     Changed,
     Loaded,
+    flip_values,
     ping_values,
     rules_of,
     state_of,
+    written_state,
 )
 
 _MOST_VARIABLES = 900  # SQLite's oldest limit is 999
@@ -88,38 +89,14 @@ def write(changed: Sequence[Changed]) -> None:
         [(c.id, _text(f.at), f.new.value) for c in changed for f in c.delete],
     )
     raw.executemany(_PINGS, map(_plain, ping_values(changed)))
-    raw.executemany(
-        _FLIP,
-        [
-            (c.id, _text(f.at), f.old.value, f.new.value, f.reason.value)
-            for c in changed
-            for f in c.insert
-        ],
-    )
-    raw.executemany(_CHECK, [_plain(_check_values(c)) for c in changed])
+    raw.executemany(_FLIP, map(_plain, flip_values(changed)))
+    raw.executemany(_CHECK, [_plain((*written_state(c), c.id)) for c in changed])
 
 
 def _raw() -> Any:
     """Return sqlite3's own connection: Django's cursor copies every parameter."""
     connection.ensure_connection()
     return connection.connection
-
-
-def _check_values(check: Changed) -> tuple[Any, ...]:
-    state = check.state
-    return (
-        state.status.value,
-        state.n_pings,
-        state.last_ping_at,
-        state.last_start_at,
-        state.last_start_rid,
-        microseconds(state.last_duration),
-        state.status_since,
-        state.due_at,
-        state.down_at,
-        check.wake_at,
-        check.id,
-    )
 
 
 def _plain(values: tuple[Any, ...]) -> tuple[Any, ...]:
