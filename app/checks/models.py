@@ -110,13 +110,19 @@ class Check(models.Model):
         return self.name or str(self.code)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save, and tell the receivers' directory unless only other fields were named."""
+        """Save, and tell the receivers' directory unless only other fields were named.
+
+        Check.DoesNotExist when fields were named and the check is deleted.
+        """
         fields = kwargs.get("update_fields")
         with transaction.atomic():
             if fields is None or "slug" in fields:
                 self.directory_change = next_change()
                 if fields is not None:
                     kwargs["update_fields"] = [*fields, "directory_change"]
+            if fields is not None:
+                # What Django raises when it finds no row has no name to catch it by.
+                Check.objects.select_for_update().only("pk").get(pk=self.pk)
             super().save(*args, **kwargs)
             transaction.on_commit(lambda: wakeups.wake(wakeups.DRAIN))
 
@@ -178,7 +184,7 @@ class Check(models.Model):
         self._change_by_hand(judged)
 
     def erase(self) -> None:
-        """Delete the check and its pings, leaving a tombstone for the receivers."""
+        """Delete the check and its pings, leaving a tombstone. DoesNotExist when it is deleted."""
         with transaction.atomic():
             change = next_change()
             # The drain takes the same lock: no ping slips in behind the deletion.
@@ -187,7 +193,7 @@ class Check(models.Model):
             self.delete()
 
     def _change_by_hand(self, change: Any) -> None:
-        """Apply a pure change to the row as it is now, under its lock."""
+        """Apply a pure change to the locked row. Check.DoesNotExist when it is deleted."""
         with transaction.atomic():
             row = Check.objects.select_for_update().get(pk=self.pk)
             state, flips = change(row)

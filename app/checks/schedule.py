@@ -29,6 +29,7 @@ from oncalendar import BaseIterator, OnCalendarError
 
 MAX_EXPRESSION_CHARS = 100
 MAX_TZ_CHARS = 36
+MAX_SECONDS = 31_536_000  # of a period or a grace: a year
 FIRST_YEAR = datetime(2000, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
@@ -98,7 +99,7 @@ def validate(
     schedule: Schedule,
     *,
     min_period_seconds: int = 60,
-    max_period_seconds: int = 31_536_000,
+    max_period_seconds: int = MAX_SECONDS,
     since: datetime = FIRST_YEAR,
 ) -> None:
     """Raise ScheduleError unless there is an occurrence after `since`.
@@ -118,7 +119,7 @@ def validate(
         raise ScheduleError("schedule", f"{never}; use dates and times that the zone has.")
 
 
-def validate_grace(seconds: int, *, min_seconds: int = 60, max_seconds: int = 31_536_000) -> None:
+def validate_grace(seconds: int, *, min_seconds: int = 60, max_seconds: int = MAX_SECONDS) -> None:
     """Raise ScheduleError unless the bounds, both inclusive, hold."""
     _check_bounds("grace", seconds, min_seconds, max_seconds)
 
@@ -168,7 +169,14 @@ def _parse_cron(text: str, zone: ZoneInfo) -> _Line:
     if len(fields) != 5 or "\n" in text:
         raise CronSimError("Not one line of five fields")
     has_star = fields[0].startswith("*") or fields[1].startswith("*")
-    return _Line(CronSim, text, zone, repeats=has_star, catches_up=not has_star)
+    try:
+        return _Line(CronSim, text, zone, repeats=has_star, catches_up=not has_star)
+    except CronSimError:
+        # cronsim calls 31 February a bad day. When month and all else are good alone, say why.
+        for part in ((*fields[:3], "*", fields[4]), ("*", "*", "*", fields[3], "*")):
+            CronSim(" ".join(part), _NAIVE_START)
+        never = f"{text!r} is a date that never comes: none of its months has such a day."
+        raise ScheduleError("schedule", never) from None
 
 
 def _parse_oncalendar(text: str, zone: ZoneInfo) -> _Line:

@@ -1,12 +1,13 @@
 """Who may see and who may change: this is where every page finds its project."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
@@ -68,6 +69,15 @@ def open_channel(request: HttpRequest, code: UUID) -> tuple[Access, Channel]:
     channels = Channel.objects.visible_to(request.user).select_related("project")
     channel = get_object_or_404(channels, code=code)
     return open_project(request, channel.project.code), channel
+
+
+@contextmanager
+def gone_is_404() -> Iterator[None]:
+    """Answer 404 when another tab deletes the row between its being opened and its verb."""
+    try:
+        yield
+    except ObjectDoesNotExist as gone:
+        raise Http404("It was deleted a moment ago.") from gone
 
 
 def page(

@@ -3,6 +3,11 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
+from django.core.exceptions import ValidationError
+
+from app.checks.schedule import MAX_SECONDS
+from app.pages import words
 
 UNITS = (
     (1, "seconds"),
@@ -36,11 +41,11 @@ class AmountWidget(forms.MultiWidget):
 
 
 class AmountField(forms.MultiValueField):
-    """A length of time; cleaned, it is a whole number of seconds or None."""
+    """A period or a grace; cleaned, it is a whole number of seconds within bounds, or None."""
 
     def __init__(self, label: str, **kwargs: Any) -> None:
         fields = (
-            forms.IntegerField(min_value=1, max_value=10**9),
+            forms.IntegerField(),
             forms.TypedChoiceField(choices=UNITS, coerce=int),
         )
         widget = AmountWidget(label)
@@ -48,4 +53,11 @@ class AmountField(forms.MultiValueField):
 
     def compress(self, data_list: list[Any]) -> int | None:
         """Return seconds; None when no number was given."""
-        return data_list[0] * data_list[1] if data_list and data_list[0] else None
+        if not data_list or data_list[0] is None:
+            return None
+        number, unit = data_list
+        least = settings.MIN_PERIOD_SECONDS
+        if not least <= number * unit <= MAX_SECONDS:
+            bounds = f"{words.length(least)} and {words.length(MAX_SECONDS)}"
+            raise ValidationError(f"The {str(self.label).lower()} has to be between {bounds}.")
+        return int(number * unit)

@@ -53,6 +53,16 @@ class EmailForm(ChannelForm):
         """Return the fields that give this config."""
         return config
 
+    def clean_to(self) -> str:
+        """Refuse a domain that Django takes, and that no mail server could be asked for."""
+        to = str(self.cleaned_data["to"])
+        try:
+            to.rpartition("@")[2].encode("idna")
+        except UnicodeError:
+            wrong = "No mail can be sent to this address: what follows the @ cannot be a domain."
+            raise ValidationError(wrong) from None
+        return to
+
     def clean(self) -> dict[str, Any]:
         """Refuse a channel that would never say anything."""
         data = super().clean() or self.cleaned_data
@@ -120,7 +130,12 @@ class HeadersField(forms.CharField):
     def to_python(self, value: Any) -> Any:
         """Return the lines as a dict; ValidationError names the line that is wrong."""
         lines = (super().to_python(value) or "").splitlines()
-        return dict(_header(line) for line in lines if line.strip())
+        headers: dict[str, str] = {}
+        for name, text in (_header(line) for line in lines if line.strip()):
+            if name.lower() in (known.lower() for known in headers):
+                raise ValidationError(f"The header {name} is there twice. Keep one of the lines.")
+            headers[name] = text
+        return headers
 
     def run_validators(self, value: Any) -> None:
         """Bound the length of all headers together."""

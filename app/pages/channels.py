@@ -1,14 +1,17 @@
 """The channels of a project: list, add, edit, test, enable, delete."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -22,13 +25,17 @@ from app.pages.channel_words import target
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A channel as a line of the list; `shape` is the icon that goes with `state`."""
+    """A channel as a line of the list; `shape` is the icon that goes with `state`.
+
+    `is_kept`: what it sends stays on this server, for want of a mail server.
+    """
 
     channel: Channel
     checks: int
     target: str
     state: str
     shape: str
+    is_kept: bool
 
 
 @never_cache
@@ -40,7 +47,8 @@ def channel_list(request: HttpRequest, project: UUID) -> HttpResponse:
     channels = Channel.objects.visible_to(request.user).filter(project=access.project)
     counts = dict(channels.annotate(n=Count("checks")).values_list("pk", "n"))
     lines = [_line(channel, counts.get(channel.pk, 0)) for channel in channels.order_by("pk")]
-    context = {"lines": lines, "now": now, "nav": "channels"}
+    is_kept = any(line.is_kept for line in lines)
+    context = {"lines": lines, "now": now, "mail_is_kept": is_kept, "nav": "channels"}
     return page(request, access, "pages/channels.html", context)
 
 
@@ -77,7 +85,8 @@ def edit(request: HttpRequest, code: UUID) -> HttpResponse:
     if request.method != "POST" or not form.is_valid():
         return _form_page(request, access, form, channel)
     channel.name, channel.config = form.cleaned_data["name"], form.config()
-    channel.save(update_fields=["name", "config"])
+    with _held(channel):
+        channel.save(update_fields=["name", "config"])
     messages.success(request, "Saved.")
     return redirect("channels", access.project.code)
 
@@ -88,7 +97,8 @@ def test(request: HttpRequest, code: UUID) -> HttpResponse:
     """Send a test message."""
     access, channel = open_channel(request, code)
     access.require_write()
-    outbox.send_test(channel, timezone.now())
+    with _held(channel):
+        outbox.send_test(channel, timezone.now())
     messages.info(request, "A test is on its way. Reload this page to see how it went.")
     return redirect("channels", access.project.code)
 
@@ -99,7 +109,8 @@ def enable(request: HttpRequest, code: UUID) -> HttpResponse:
     """Bring a disabled channel back."""
     access, channel = open_channel(request, code)
     access.require_write()
-    outbox.enable(channel)
+    with _held(channel):
+        outbox.enable(channel)
     messages.success(request, "The channel works again.")
     return redirect("channels", access.project.code)
 
@@ -114,26 +125,44 @@ def delete(request: HttpRequest, code: UUID) -> HttpResponse:
     if request.method != "POST":
         context = {"line": _line(channel, channel.checks.count()), "nav": "channel"}
         return page(request, access, "pages/channel_delete.html", context)
-    channel.delete()
+    deleted, _ = channel.delete()
+    if not deleted:
+        raise Http404("The channel was deleted a moment ago.")
     messages.success(request, "The channel is deleted.")
     return redirect("channels", access.project.code)
 
 
+@contextmanager
+def _held(channel: Channel) -> Iterator[None]:
+    """Keep the channel from being deleted; 404 when another tab has done so."""
+    with transaction.atomic():
+        get_object_or_404(Channel.objects.select_for_update(no_key=True), pk=channel.pk)
+        yield
+
+
+def _is_kept(channel: Channel) -> bool:
+    return channel.kind == Channel.Kind.EMAIL and not settings.EMAIL_HOST
+
+
 def _line(channel: Channel, checks: int) -> Line:
+    is_kept = _is_kept(channel)
     if channel.disabled_at:
         state, shape = "disabled", "down"
     elif channel.last_error:
         state, shape = "failing", "late"
+    elif is_kept:
+        state, shape = "only kept", "late"
     elif channel.last_sent_at:
         state, shape = "working", "up"
     else:
         state, shape = "not tried yet", "new"
-    return Line(channel, checks, target(channel), state, shape)
+    return Line(channel, checks, target(channel), state, shape, is_kept)
 
 
 def _form_page(
     request: HttpRequest, access: Access, form: ChannelForm, channel: Channel
 ) -> HttpResponse:
     status = 422 if form.errors else 200
-    context = {"form": form, "channel": channel, "nav": "channel"}
+    is_kept = _is_kept(channel)
+    context = {"form": form, "channel": channel, "mail_is_kept": is_kept, "nav": "channel"}
     return page(request, access, f"pages/channel_{channel.kind}.html", context, status)

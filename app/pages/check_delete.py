@@ -9,7 +9,7 @@ from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from app.pages.access import open_check, page
+from app.pages.access import gone_is_404, open_check, page
 
 
 @never_cache
@@ -22,6 +22,7 @@ def delete(request: HttpRequest, code: UUID) -> HttpResponse:
     if request.method != "POST":
         return page(request, access, "pages/check_delete.html", {"check": check, "nav": "check"})
     name = str(check)
-    check.erase()
+    with gone_is_404():
+        check.erase()
     messages.success(request, f"{name} is deleted.")
     return redirect("checks", access.project.code)

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_POST, require_safe
 from app.checks.models import Check, Flip
 from app.checks.state import Shown
 from app.pages import words
-from app.pages.access import open_check, page
+from app.pages.access import gone_is_404, open_check, page
 from app.pages.channel_words import title
 from app.pings.models import Ping
 
@@ -89,7 +89,8 @@ def pause(request: HttpRequest, code: UUID) -> HttpResponse:
     """Pause a check."""
     access, check = open_check(request, code)
     access.require_write()
-    check.pause(timezone.now())
+    with gone_is_404():
+        check.pause(timezone.now())
     return redirect("check", code)
 
 
@@ -100,7 +101,8 @@ def resume(request: HttpRequest, code: UUID) -> HttpResponse:
     access, check = open_check(request, code)
     access.require_write()
     try:
-        check.resume(timezone.now())
+        with gone_is_404():
+            check.resume(timezone.now())
     except ValueError:
         messages.info(request, "The check was not paused.")
     return redirect("check", code)

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -16,9 +17,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from app.accounts.models import Project
+from app.alerts.models import Channel
 from app.checks.models import Check
 from app.checks.schedule import Kind
-from app.pages.access import Access, open_check, open_project, page
+from app.pages.access import Access, gone_is_404, open_check, open_project, page
 from app.pages.check_form import COLUMNS, CheckForm, zone_names
 from app.wakeups import NOTIFIER, wake
 
@@ -40,7 +42,7 @@ def add(request: HttpRequest, project: UUID) -> HttpResponse:
     with transaction.atomic():
         check = form.save(commit=False)
         check.save()
-        check.channels.set(form.cleaned_data["channels"])
+        check.channels.set(_still_there(form))
     messages.success(request, "The check is ready. Let the job ping the address below.")
     return redirect("check", check.code)
 
@@ -56,7 +58,8 @@ def edit(request: HttpRequest, code: UUID) -> HttpResponse:
     form = CheckForm(request.POST or None, instance=check, project=access.project, now=now)
     if not _is_to_save(request, form):
         return _page(request, access, form, title)
-    _store(form, now)
+    with gone_is_404():
+        _store(form, now)
     messages.success(request, "Saved.")
     return redirect("check", code)
 
@@ -69,9 +72,15 @@ def _store(form: CheckForm, now: datetime) -> None:
     with transaction.atomic():
         check = form.save(commit=False)
         check.save(update_fields=COLUMNS)
-        check.channels.set(form.cleaned_data["channels"])
+        check.channels.set(_still_there(form))
         check.reschedule(now)
         transaction.on_commit(lambda: wake(NOTIFIER))
+
+
+def _still_there(form: CheckForm) -> QuerySet[Channel]:
+    """Return the chosen channels, locked; without those that another tab has deleted since."""
+    chosen: QuerySet[Channel] = form.cleaned_data["channels"]
+    return chosen.select_for_update(no_key=True)
 
 
 def _is_full(project: Project) -> bool:

@@ -21,7 +21,6 @@ from app.checks.schedule import (
     canonical_tz,
     upcoming,
     validate,
-    validate_grace,
 )
 from app.pages.amount import AmountField
 from app.pages.channel_words import title
@@ -37,6 +36,9 @@ SHARED_COLUMNS = (
     *("filter_http_body", "success_kw", "failure_kw", "start_kw", "filter_default_fail"),
 )
 COLUMNS = (*SHARED_COLUMNS, "period_seconds", "grace_seconds", "methods")
+# What the stylesheet hides: fields that do not apply to what was chosen.
+_OF_OTHER_KINDS = {"simple": ("schedule", "tz"), "cron": ("period",), "oncalendar": ("period",)}
+_OF_WORDS = ("failure_kw", "success_kw", "start_kw", "filter_default_fail")
 
 if TYPE_CHECKING:
     CheckModelForm = forms.ModelForm[Check]
@@ -141,9 +143,17 @@ class CheckForm(CheckModelForm):
         data["tags"] = " ".join(data.get("tags", "").split())
         data["schedule"] = "\n".join(data.get("schedule", "").split("\r\n")).strip()
         data["tz"] = canonical_tz(data.get("tz", ""))
+        self._leave_hidden(data)
         if not self.errors.keys() & {"kind", "period", "grace", "schedule", "tz"}:
             self._judge()
         return data
+
+    def _leave_hidden(self, data: dict[str, Any]) -> None:
+        """Leave as it is what the page hides: nobody could see what is wrong with it."""
+        hidden = _OF_OTHER_KINDS.get(data.get("kind", ""), ())
+        for name in (*hidden, *(() if data.get("filter_http_body") else _OF_WORDS)):
+            self.errors.pop(name, None)
+            data[name] = None if name == "period" else getattr(self.instance, name)
 
     def rule(self) -> Schedule:
         """Return the schedule that was typed, once the fields are clean."""
@@ -172,7 +182,6 @@ class CheckForm(CheckModelForm):
             return
         try:
             validate(self.rule(), min_period_seconds=least, since=self._since())
-            validate_grace(data["grace"], min_seconds=least)
         except ScheduleError as error:
             self.add_error(error.field, str(error))
 

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_http_methods
 from app.alerts import outbox
 from app.alerts import unsubscribe as links
 from app.alerts.models import Channel
+from app.pages.access import gone_is_404
 
 SCANNERS_COME_WITHIN = timedelta(minutes=5)
 REASON = "unsubscribed"
@@ -35,7 +36,8 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     channel, sent_at = found
     now = timezone.now()
     if request.method == "POST":
-        outbox.disable(channel, REASON, now)
+        with gone_is_404():
+            outbox.disable(channel, REASON, now)
         return render(request, "unsubscribe_done.html", {"channel": channel})
     is_old = now - sent_at > SCANNERS_COME_WITHIN
     return render(request, "unsubscribe.html", {"channel": channel, "submits_itself": is_old})

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from app.checks.schedule import Kind, Schedule
 from app.checks.state import Shown, State, Status
 
-MINUTE, HOUR, DAY, WEEK = 60, 3_600, 86_400, 604_800
+MINUTE, HOUR, DAY, WEEK, YEAR = 60, 3_600, 86_400, 604_800, 31_536_000
 _UNITS = ((WEEK, "week"), (DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"), (1, "second"))
 _SHORT = ((DAY, "day"), (HOUR, "h"), (MINUTE, "min"), (1, "s"))
 
@@ -30,6 +30,13 @@ def exact(seconds: int) -> str:
         if count:
             parts.append(f"{count} {unit}{'s' if unit == 'day' and count > 1 else ''}")
     return " ".join(parts) or "0 s"
+
+
+def length(seconds: int) -> str:
+    """Return a length in one unit, in full: "1 minute", "90 seconds", "1 year"."""
+    size, unit = next(one for one in ((YEAR, "year"), *_UNITS) if seconds % one[0] == 0)
+    count = seconds // size
+    return f"{count} {unit}{'' if count == 1 else 's'}"
 
 
 def ago(moment: datetime, now: datetime) -> str:

@@ -57,3 +57,16 @@ def test_an_acknowledged_ping_is_visible_at_once(service: Service) -> None:
         time.sleep(0.05)  # a small load
     print(f"visible after p50 {statistics.median(took):.3f} s, max {max(took):.3f} s")  # noqa: T201
     assert statistics.median(took) < 0.1
+
+
+def test_a_ping_that_is_drained_before_its_receiver_is_back_in_touch_is_not_queued(
+    service: Service,
+) -> None:
+    job = new_job(service, period_seconds=3600)
+    for _ in range(3):
+        old = service.kill("drain")
+        assert job.ping() == "OK"
+        service.wait_until_back("drain", old)
+        time.sleep(2.5)  # a line of the log each second, while there is something to say
+    last = [line for line in service.output().splitlines() if "pings per_second=" in line][-1]
+    assert "queued=0" in last

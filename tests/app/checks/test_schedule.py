@@ -494,6 +494,19 @@ def test_an_unknown_zone_is_refused_for_every_kind(tz: str) -> None:
         assert len(str(error)) < 200
 
 
+@pytest.mark.parametrize("expression", ["0 0 31 2 *", "0 0 30,31 FEB *", "0 0 31 4,6,9,11 *"])
+def test_a_date_that_never_comes_is_called_so(expression: str) -> None:
+    assert "is a date that never comes" in str(refusal(cron(expression)))
+
+
+@pytest.mark.parametrize(
+    ("expression", "field"),
+    [("0 0 32 2 *", "day-of-month"), ("0 0 31 13 *", "month"), ("60 0 31 2 *", "minute")],
+)
+def test_a_bad_field_is_named_also_beside_a_late_day(expression: str, field: str) -> None:
+    assert f"Bad {field};" in str(refusal(cron(expression)))
+
+
 def test_a_refusal_says_what_which_why_and_what_to_do() -> None:
     assert str(refusal(cron("61 * * * *"))) == (
         "Cannot read '61 * * * *': Bad minute; correct it, see crontab(5)."

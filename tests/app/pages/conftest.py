@@ -7,8 +7,7 @@ from tests.app.pages.world import World, client_of, make_world
 
 
 @pytest.fixture
-def world(request: pytest.FixtureRequest) -> World:
-    request.getfixturevalue("db")
+def world(db: None) -> World:
     return make_world()
 
 

@@ -1,13 +1,20 @@
 """Every address of the pages, as everybody who may come by."""
 
 from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+from uuid import UUID
 
 import pytest
+from django.http import HttpRequest
 from django.test import Client
 from django.urls import URLPattern, reverse
 
+from app.alerts.models import Channel
+from app.checks.models import Check
+from app.pages import channels, check_delete, check_details, check_edit
 from app.urls import urlpatterns
-from tests.app.pages.world import World, client_of
+from tests.app.pages.world import World, client_of, form_of_check
 
 PUBLIC = {"sign_in", "sign_in_mail", "sign_in_link", "sign_out", "unsubscribe"}
 OWN = {"home", "project_add"}  # of whoever comes
@@ -83,6 +90,41 @@ def test_the_owner_may_do_everything(name: str, world: World) -> None:
 @pytest.mark.parametrize("name", sorted(POST_ONLY | {"project_add", "sign_out", "sign_in_mail"}))
 def test_a_link_changes_nothing(name: str, world: World) -> None:
     assert Visit(name).by(client_of(world.owner), world, "get") == 405
+
+
+VERBS: dict[str, ModuleType] = {
+    "check_edit": check_edit,
+    "check_pause": check_details,
+    "check_resume": check_details,
+    "check_delete": check_delete,
+    "channel_edit": channels,
+    "channel_test": channels,
+    "channel_enable": channels,
+    "channel_delete": channels,
+}
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_who_comes_a_moment_after_a_deletion_is_told_that_there_is_nothing(
+    name: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another tab deletes the row between its being opened and its verb."""
+    kind = name.partition("_")[0]
+    open_row = getattr(VERBS[name], f"open_{kind}")
+
+    def open_then_delete(request: HttpRequest, code: UUID) -> Any:
+        opened = open_row(request, code)
+        if kind == "check":
+            Check.objects.get().erase()
+        else:
+            Channel.objects.get().delete()
+        return opened
+
+    monkeypatch.setattr(VERBS[name], f"open_{kind}", open_then_delete)
+    form = {"to": "ops@example.org", "on_up": "on"} if kind == "channel" else form_of_check()
+    response = client_of(world.owner).post(Visit(name).path(world), form)
+    assert response.status_code == 404
+    assert not (Check if kind == "check" else Channel).objects.exists()
 
 
 def test_a_read_only_member_is_told_whom_to_ask_and_sees_no_buttons(world: World) -> None:

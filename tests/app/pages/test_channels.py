@@ -1,6 +1,7 @@
 """The channels of a project."""
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -71,6 +72,8 @@ def test_a_webhook_is_added_with_what_it_sends(owner: Client, world: World) -> N
         ({"up_url": "https://e.org", "up_headers": "A: b\0"}, "up_headers", "Not a header"),
         ({"up_url": "https://e.org", "up_headers": "Host: evil"}, "up_headers", "is set by us"),
         ({"up_url": "https://e.org", "up_headers": "A: " + "b" * 999}, "up_headers", "1000"),
+        ({"up_url": "https://e.org", "up_headers": "A: b\r\nA: c"}, "up_headers", "A is there"),
+        ({"up_url": "https://e.org", "up_headers": "A: b\r\na: b"}, "up_headers", "a is there"),
         ({"up_url": "https://e.org", "up_method": "DELETE"}, "up_method", "valid choice"),
         ({"up_url": "https://e.org", "up_body": "x" * 1001}, "up_body", "at most 1000"),
     ],
@@ -86,19 +89,27 @@ def test_a_webhooks_field_says_what_is_wrong_with_it(
 
 
 @pytest.mark.parametrize(
-    ("fields", "field"),
+    ("fields", "field", "message"),
     [
-        ({"to": "no address", "on_up": "on"}, "to"),
-        ({"to": "a@example.org\nBcc: b@example.org", "on_up": "on"}, "to"),
-        ({"to": "a@example.org"}, "on_down"),
+        ({"to": "no address", "on_up": "on"}, "to", "valid email address"),
+        ({"to": "a@example.org\nBcc: b@example.org", "on_up": "on"}, "to", "valid email address"),
+        ({"to": f"a@{'ü' * 60}.de", "on_up": "on"}, "to", "what follows the @ cannot be a domain"),
+        ({"to": "a@example.org"}, "on_down", "Tick at least one"),
     ],
 )
 def test_an_email_field_says_what_is_wrong_with_it(
-    fields: dict[str, object], field: str, owner: Client, world: World
+    fields: dict[str, object], field: str, message: str, owner: Client, world: World
 ) -> None:
     response = add(owner, world, "email", fields)
     assert response.status_code == 422
-    assert f'id="id_{field}_error">' in response.content.decode()
+    _, _, rest = response.content.decode().partition(f'id="id_{field}_error">')
+    assert message in rest.partition("</p>")[0]
+    assert Channel.objects.count() == 1
+
+
+def test_an_address_with_a_domain_of_another_script_is_taken(owner: Client, world: World) -> None:
+    add(owner, world, "email", {"to": "a@bücher.example", "on_up": "on"})
+    assert newest().target == "a@bücher.example"
 
 
 def test_an_unknown_kind_is_not_found(owner: Client, world: World) -> None:
@@ -118,6 +129,12 @@ def test_an_edit_shows_and_keeps_what_is_stored(owner: Client, world: World) -> 
     assert newest().config == before
 
 
+@pytest.fixture
+def mail_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "EMAIL_HOST", "mail.example.org")
+
+
+@pytest.mark.usefixtures("mail_server")
 def test_the_list_says_how_well_each_channel_works(owner: Client, world: World) -> None:
     assert "Not tried yet" in page_of(owner, world)
     Channel.objects.update(last_sent_at=timezone.now())
@@ -126,6 +143,48 @@ def test_the_list_says_how_well_each_channel_works(owner: Client, world: World) 
     page = page_of(owner, world)
     assert "Failing" in page
     assert "&lt;b&gt;timed out" in page
+
+
+def form_pages(client: Client, world: World, kind: str) -> list[str]:
+    channel = Channel.objects.filter(kind=kind).latest("pk")
+    paths = [
+        reverse("channel_add", args=[world.project.code, kind]),
+        reverse("channel_edit", args=[channel.code]),
+    ]
+    return [client.get(path).content.decode() for path in paths]
+
+
+def test_without_a_mail_server_nothing_pretends_that_mail_arrives(
+    owner: Client, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "EMAIL_HOST", "")
+    Channel.objects.update(last_sent_at=timezone.now())
+    page = page_of(owner, world)
+    for text in (page, *form_pages(owner, world, "email")):
+        assert "No SMTP server is configured (<code>EMAIL_HOST</code>)" in text
+    assert "Only kept" in page
+    assert "last kept" in page
+    assert "Working" not in page
+    assert "last delivered" not in page
+
+
+def test_a_webhook_is_not_told_of_a_missing_mail_server(
+    owner: Client, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "EMAIL_HOST", "")
+    add(owner, world, "webhook", form_of_webhook(down_url="https://example.org/"))
+    world.channel.delete()
+    Channel.objects.update(last_sent_at=timezone.now())
+    page = page_of(owner, world)
+    assert "Working" in page
+    for text in (page, *form_pages(owner, world, "webhook")):
+        assert "EMAIL_HOST" not in text
+
+
+@pytest.mark.usefixtures("mail_server")
+def test_with_a_mail_server_there_is_nothing_to_warn_of(owner: Client, world: World) -> None:
+    for text in (page_of(owner, world), *form_pages(owner, world, "email")):
+        assert "EMAIL_HOST" not in text
 
 
 def test_a_disabled_channel_says_why_and_comes_back(owner: Client, world: World) -> None:

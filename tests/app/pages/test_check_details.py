@@ -24,6 +24,12 @@ def test_a_new_check_waits_for_its_first_ping_and_says_how(owner: Client, world:
     assert "nobody" in page
 
 
+def test_a_readable_address_says_where_its_key_comes_from(owner: Client, world: World) -> None:
+    assert "manage.py bootstrap --email" in page_of(owner, world.check)
+    Check.objects.update(slug="")
+    assert "manage.py bootstrap" not in page_of(owner, world.check)
+
+
 def test_the_log_shows_what_came(owner: Client, world: World) -> None:
     make_ping(
         world.check, 2, action="fail", exit_status=3, method="POST", user_agent="<b>agent</b>"

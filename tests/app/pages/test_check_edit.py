@@ -13,6 +13,8 @@ from app.checks.models import Check
 from app.pages import check_edit
 from tests.app.pages.world import Answer, World, form_of_check
 
+BOUNDS = "has to be between 1 minute and 1 year."
+
 
 def add(client: Client, world: World, **changes: object) -> Answer:
     path = reverse("check_add", args=[world.project.code])
@@ -57,19 +59,24 @@ def test_an_oncalendar_schedule_of_several_lines_is_stored_in_its_zone(
         ({"name": ""}, "name", "This field is required."),
         ({"name": "x" * 101}, "name", "at most 100 characters"),
         ({"slug": "Not A Slug"}, "slug", "Use only a-z"),
-        ({"period_0": "59", "period_1": "1"}, "period", "period"),
-        ({"period_0": "53", "period_1": "604800"}, "period", "period"),
+        ({"period_0": "59", "period_1": "1"}, "period", BOUNDS),
+        ({"period_0": "53", "period_1": "604800"}, "period", BOUNDS),
+        ({"period_0": "0"}, "period", BOUNDS),
+        ({"period_0": "-1"}, "period", BOUNDS),
         ({"period_0": ""}, "period", "Say how often the job runs."),
         ({"period_0": "many"}, "period", "Enter a whole number."),
-        ({"period_0": "9" * 40}, "period", "less than or equal"),
-        ({"grace_0": "53", "grace_1": "604800"}, "grace", "grace"),
+        ({"period_0": "9" * 40}, "period", BOUNDS),
+        ({"grace_0": "53", "grace_1": "604800"}, "grace", BOUNDS),
+        ({"grace_0": "0"}, "grace", BOUNDS),
         ({"grace_0": ""}, "grace", "This field is required."),
         ({"kind": "cron", "schedule": "* * * *"}, "schedule", "crontab(5)"),
-        ({"kind": "cron", "schedule": "0 0 31 2 *"}, "schedule", "0 0 31 2 *"),
+        ({"kind": "cron", "schedule": "0 0 31 2 *"}, "schedule", "a date that never comes"),
         ({"kind": "cron", "schedule": ""}, "schedule", "empty"),
         ({"kind": "oncalendar", "schedule": "2020-01-01"}, "schedule", "never happens"),
         ({"kind": "cron", "schedule": "* * * * *", "tz": "Mars/Base"}, "tz", "Mars/Base"),
-        ({"schedule": "x" * 105}, "schedule", "at most 100 characters"),
+        ({"kind": "cron", "tz": ""}, "tz", "This field is required."),
+        ({"kind": "oncalendar", "schedule": "x" * 105}, "schedule", "use 100 or fewer"),
+        ({"filter_http_body": "on", "start_kw": "x" * 201}, "start_kw", "at most 200 characters"),
         ({"tags": "x" * 501}, "tags", "at most 500 characters"),
         ({"name": "a\0b"}, "name", "Null characters are not allowed."),
     ],
@@ -83,6 +90,34 @@ def test_a_field_says_what_is_wrong_with_it(
     assert message in rest.partition("</p>")[0]
     assert rest
     assert Check.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tz": "", "schedule": "x" * 105},
+        {"tz": "Mars/Base", "schedule": "nonsense"},
+        {"kind": "cron", "schedule": "0 3 * * *", "period_0": "0"},
+        {"kind": "oncalendar", "schedule": "daily", "period_0": "9" * 40, "period_1": "x"},
+        {"failure_kw": "x" * 201},
+    ],
+)
+def test_what_the_choice_hides_cannot_be_wrong(
+    changes: dict[str, object], owner: Client, world: World
+) -> None:
+    assert add(owner, world, **changes).status_code == 302
+    check = Check.objects.get(name="Report")
+    assert (check.period_seconds, check.tz, check.failure_kw) == (86_400, "UTC", "")
+    assert check.schedule == (changes["schedule"] if "kind" in changes else "")
+
+
+def test_an_edit_leaves_what_it_hides_as_it_was(owner: Client, world: World) -> None:
+    Check.objects.update(kind="cron", schedule="0 3 * * *", tz="Europe/Riga", success_kw="ok")
+    changes = {"kind": "simple", "schedule": "nonsense", "tz": "", "success_kw": ""}
+    assert edit(owner, world.check, **changes).status_code == 302
+    check = Check.objects.get()
+    assert (check.kind, check.schedule, check.tz) == ("simple", "0 3 * * *", "Europe/Riga")
+    assert check.success_kw == "ok"
 
 
 def test_a_preview_shows_the_next_dates_and_saves_nothing(owner: Client, world: World) -> None:
@@ -144,6 +179,21 @@ def test_an_edit_never_writes_a_state_that_is_out_of_date(
     assert (check.period_seconds, check.methods) == (2 * 86_400, "POST")
     assert check.due_at == now + timedelta(days=2)
     assert check.wake_at == now + timedelta(days=2, hours=1)
+
+
+def test_a_channel_that_is_deleted_meanwhile_is_left_out(
+    owner: Client, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = check_edit._store
+
+    def delete_then_store(*args: object) -> None:
+        world.channel.delete()
+        store(*args)  # type: ignore[arg-type]
+
+    channel = world.channel.pk
+    monkeypatch.setattr(check_edit, "_store", delete_then_store)
+    assert edit(owner, world.check, channels=[channel]).status_code == 302
+    assert not Channel.checks.through.objects.exists()
 
 
 def test_an_edit_that_makes_a_check_late_flips_it_without_telling(

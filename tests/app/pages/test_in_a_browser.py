@@ -11,9 +11,16 @@ from pytest_django.live_server_helper import LiveServer
 
 from app.accounts.sign_in import make_link
 from app.checks.models import Check
-from tests.app.pages.world import PASSWORD, World, make_world
+from tests.app.pages.world import PASSWORD, World, make_ping, make_world
 
 pytestmark = pytest.mark.browser
+
+
+LINES = """it => {
+    const words = document.createRange();
+    words.selectNode(it.firstChild);
+    return words.getClientRects().length;
+}"""
 
 
 @pytest.fixture
@@ -95,6 +102,35 @@ def test_a_channel_is_added_and_tested(
         expect(page.get_by_text("A test is on its way.")).to_be_visible()
         page.get_by_role("button", name="Sign out").click()
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_what_a_choice_hides_holds_nothing_up(
+    chromium: Browser, live_server: LiveServer, site: World
+) -> None:
+    with opened(chromium, live_server) as page:
+        sign_in(page)
+        page.goto(reverse("check_add", args=[site.project.code]))
+        page.get_by_label("Name").fill("sync invoices")
+        page.get_by_label("Cron expression").check()
+        page.get_by_label("Time zone").fill("")
+        page.get_by_label("Every so often").check()
+        page.get_by_role("button", name="Add the check").click()
+        expect(page.get_by_role("heading", name="sync invoices")).to_be_visible()
+
+
+def test_the_log_keeps_its_last_column_in_one_line(
+    chromium: Browser, live_server: LiveServer, site: World
+) -> None:
+    agent = "Mozilla/5.0 (X11; Linux x86_64; rv:142.0) Gecko/20100101 Firefox/142.0 " * 3
+    make_ping(site.check, 2, method="POST", body=b"dumped", user_agent=agent.strip()[:200])
+    with opened(chromium, live_server) as page:
+        sign_in(page)
+        page.goto(reverse("check", args=[site.check.code]))
+        for text in (
+            page.get_by_role("columnheader", name="Body"),
+            page.locator("td.cell-body a").first,
+        ):
+            assert text.evaluate(LINES) == 1
 
 
 def test_no_page_scrolls_sideways_on_a_small_phone(

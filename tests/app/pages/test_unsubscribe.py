@@ -8,6 +8,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from app.alerts import unsubscribe
 from app.alerts.models import Channel
+from app.pages import unsubscribe as pages
 from tests.app.alerts.world import make_check, make_email
 
 pytestmark = pytest.mark.django_db
@@ -107,6 +108,20 @@ def test_a_link_of_a_channel_that_was_deleted_says_so(stranger: Client, channel:
     assert stranger.get(path).status_code == 404
     unknown = unsubscribe.token(uuid4(), datetime.now(UTC))
     assert stranger.post(f"/unsubscribe/{unknown}/").status_code == 404
+
+
+def test_a_channel_that_is_deleted_in_this_moment_is_not_found(
+    stranger: Client, channel: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = pages._channel
+
+    def find_then_delete(token: str) -> tuple[Channel, datetime] | None:
+        found = find(token)
+        Channel.objects.all().delete()
+        return found
+
+    monkeypatch.setattr(pages, "_channel", find_then_delete)
+    assert stranger.post(link(channel)).status_code == 404
 
 
 def test_the_page_costs_one_query(

@@ -34,6 +34,20 @@ def test_a_duration_is_rounded_down_to_one_unit(seconds: int, said: str) -> None
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [
+        (1, "1 second"),
+        (60, "1 minute"),
+        (90, "90 seconds"),
+        (604_800, "1 week"),
+        (31_536_000, "1 year"),
+    ],
+)
+def test_a_length_is_told_in_one_unit(seconds: int, said: str) -> None:
+    assert words.length(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
         (1, "every second"),
         (60, "every minute"),
         (90, "every 90 seconds"),

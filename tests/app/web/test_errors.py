@@ -52,5 +52,11 @@ def test_behind_a_proxy_the_wrong_setting_is_named() -> None:
     assert "<code>SITE_ROOT</code> is <code>http://localhost:8000</code>" in page
 
 
+def test_a_foreign_host_name_is_answered_with_the_setting_that_is_wrong() -> None:
+    response = Client().get("/sign-in/", headers={"host": "still.example.org"})
+    assert response.status_code == 400
+    assert b"Set <code>SITE_ROOT</code> to the address that people use" in response.content
+
+
 def test_a_bad_request_can_be_shown_without_a_request() -> None:
-    assert "ALLOWED_HOSTS" in render_to_string("400.html")
+    assert "SITE_ROOT" in render_to_string("400.html")
