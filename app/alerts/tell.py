@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef
 
 from app.alerts.message import UP
@@ -70,6 +70,11 @@ def _tell_or_put_aside(
         return *_tell_of(checks, now, applied_before), ()
     except DATABASE_TROUBLE:
         raise  # the database's trouble, not a check's
+    except IntegrityError:
+        if len(checks) == 1:
+            # A channel or the check was deleted meanwhile: the next turn sees it.
+            log.warning("flips told in the next turn check_id=%d", checks[0])
+            return 0, 0, ()
     except Exception:
         if len(checks) == 1:
             log.exception("flips put aside check_id=%d", checks[0])

@@ -30,7 +30,8 @@ def send(message: Message) -> Outcome:
     to = message.config.get("to")
     try:
         validate_email(to)
-    except ValidationError:
+        str(to).rpartition("@")[2].encode("idna")
+    except (ValidationError, UnicodeError):
         return Outcome.gone("the e-mail address is not valid")
     try:
         _mail(message, str(to)).send()

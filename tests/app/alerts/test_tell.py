@@ -205,6 +205,20 @@ def test_a_broken_channel_does_not_keep_the_others_from_being_told(check: Check)
     assert told(channel) == [("down", 0.0)]
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_channel_deleted_in_between_costs_one_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    check = make_check()
+    gone, kept = make_email(check), make_webhook(check, "http://x/")
+    make_flip(check, NOW)
+    Channel.objects.filter(pk=gone.pk).delete()
+    with monkeypatch.context() as before:
+        before.setattr(telling, "_channels_of", lambda _checks: {check.pk: [gone, kept]})
+        result = tell(NOW, None)
+        assert (result.flips, result.poisoned) == (0, ())
+    assert tell(NOW, None).flips == 1
+    assert told(kept) == [("down", 0.0)]
+
+
 def test_a_batch_of_checks_costs_as_many_statements_as_one() -> None:
     def statements(checks: int) -> int:
         for _ in range(checks):

@@ -167,7 +167,8 @@ def test_a_server_that_is_away_is_tried_again(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    "to", [None, "", "nobody", "a@b\r\nBcc: c@example.org", "a@example.org, b@"]
+    "to",
+    [None, "", "nobody", "a@b\r\nBcc: c@example.org", "a@example.org, b@", f"a@{60 * chr(252)}.de"],
 )
 def test_an_address_that_is_none_ends_the_channel(smtp: SmtpSink, to: Any) -> None:
     assert email.send(replace(MESSAGE, config={"to": to})).verdict is Verdict.GONE
