@@ -43,7 +43,7 @@ class Receiver:
         self._connections: set[Connection] = set()
         self._most_connections = _most_connections()
         self._body_bytes = 0
-        self._logged_total = 0
+        self._logged_total = self._logged_queued = 0
 
     def take(self, request: Request, event: Event, answered: Answering) -> None:
         """Take a ping."""
@@ -87,13 +87,14 @@ class Receiver:
             connection.expire(now)
 
     def log_second(self) -> None:
-        """Log a line while there is traffic."""
+        """Log a line while there is traffic, and one more when the queue is empty again."""
         taken, self._logged_total = (
             self._intake.taken_total - self._logged_total,
             self._intake.taken_total,
         )
         queued = self._intake.queued()
-        if taken or queued:
+        had_queued, self._logged_queued = self._logged_queued, queued
+        if taken or queued or had_queued:
             dwell_ms = int(self._intake.dwell_seconds() * 1_000)
             log.info("pings per_second=%d queued=%d dwell_ms=%d", taken, queued, dwell_ms)
 
