@@ -13,19 +13,25 @@ from tests.app.pings.test_connection import ping, running
 
 async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Answer with the request as it came."""
-    head = await reader.readuntil(b"\r\n\r\n")
-    body = b""
-    if b"chunked" in head:
-        while not body.endswith(b"0\r\n\r\n"):
-            body += await reader.read(65536)
-    elif b"content-length: " in head:
-        length = int(head.split(b"content-length: ")[1].split(b"\r\n")[0])
-        body = await reader.readexactly(length)
-    said = head + body
+    try:
+        said = await _whole_request(reader)
+    except asyncio.IncompleteReadError:
+        writer.close()
+        return
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(said))
     writer.write(said)
     await writer.drain()
     writer.close()
+
+
+async def _whole_request(reader: asyncio.StreamReader) -> bytes:
+    head = await reader.readuntil(b"\r\n\r\n")
+    if b"chunked" in head:
+        return head + await reader.readuntil(b"0\r\n\r\n")
+    if b"content-length: " in head:
+        length = int(head.split(b"content-length: ")[1].split(b"\r\n")[0])
+        return head + await reader.readexactly(length)
+    return head
 
 
 def test_what_is_no_ping_is_passed_to_the_pages_with_our_own_word_on_the_client(
