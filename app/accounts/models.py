@@ -8,8 +8,6 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
 
-from app.accounts import keys
-
 
 class UserManager(BaseUserManager["User"]):
     """Make and find users by e-mail address."""
@@ -51,10 +49,6 @@ class ProjectQuerySet(models.QuerySet["Project"]):
     def visible_to(self, user: Any) -> "ProjectQuerySet":
         """Return the projects that the user is a member of, in any role."""
         return self.filter(members__user_id=user.pk)
-
-    def of_ping_key(self, key: str) -> "ProjectQuerySet":
-        """Return the project of a ping key."""
-        return self.filter(ping_key_digest=keys.digest(key))
 
 
 class Project(models.Model):

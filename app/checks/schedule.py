@@ -119,17 +119,6 @@ def validate(
         raise ScheduleError("schedule", f"{never}; use dates and times that the zone has.")
 
 
-def validate_grace(seconds: int, *, min_seconds: int = 60, max_seconds: int = MAX_SECONDS) -> None:
-    """Raise ScheduleError unless the bounds, both inclusive, hold."""
-    _check_bounds("grace", seconds, min_seconds, max_seconds)
-
-
-def guess_kind(expression: str) -> Kind:
-    """One line of five words is cron, everything else OnCalendar (`daily`)."""
-    is_one_line = "\n" not in expression.strip()
-    return Kind.CRON if is_one_line and len(expression.split()) == 5 else Kind.ONCALENDAR
-
-
 def canonical_tz(name: str) -> str:
     """Return today's name of a renamed zone: Europe/Kiev gives Europe/Kyiv.
 

@@ -82,6 +82,8 @@ def read(
         if until is not None and following > until.segment:
             break
         if following not in known and following not in segments(directory):
+            if batch.end != batch.start:
+                break  # what lies before the gap is applied first
             raise PlaceUnknown(_missing(directory, following))
         batch.end = Place(following, HEADER_BYTES)
     return batch

@@ -19,11 +19,9 @@ from app.checks.schedule import (
     Schedule,
     ScheduleError,
     canonical_tz,
-    guess_kind,
     next_due,
     upcoming,
     validate,
-    validate_grace,
 )
 
 MINUTE = timedelta(minutes=1)
@@ -410,26 +408,21 @@ def test_the_memory_is_bounded() -> None:
 
 
 @pytest.mark.parametrize("seconds", [60, 31_536_000])
-def test_periods_and_graces_from_a_minute_to_a_year_are_valid(seconds: int) -> None:
+def test_periods_from_a_minute_to_a_year_are_valid(seconds: int) -> None:
     validate(simple(seconds))
-    validate_grace(seconds)
 
 
 @pytest.mark.parametrize("seconds", [-1, 0, 59, 31_536_001])
-def test_other_periods_and_graces_are_refused(seconds: int) -> None:
-    assert refusal(simple(seconds)).field == "period"
-    with pytest.raises(ScheduleError, match=f"{seconds} s is out of 60 to 31536000 s") as caught:
-        validate_grace(seconds)
-    assert caught.value.field == "grace"
+def test_other_periods_are_refused(seconds: int) -> None:
+    refused = refusal(simple(seconds))
+    assert refused.field == "period"
+    assert f"{seconds} s is out of 60 to 31536000 s" in str(refused)
 
 
 def test_the_bounds_can_be_set() -> None:
     validate(simple(1), min_period_seconds=1)
-    validate_grace(1, min_seconds=1)
     with pytest.raises(ScheduleError):
         validate(simple(90), max_period_seconds=89)
-    with pytest.raises(ScheduleError):
-        validate_grace(90, max_seconds=89)
 
 
 @pytest.mark.parametrize(
@@ -560,23 +553,7 @@ def test_no_text_raises_anything_but_schedule_error(kind: Kind, expression: str,
             validate(schedule)
 
 
-# --- words and names
-
-
-@pytest.mark.parametrize(
-    ("expression", "kind"),
-    [
-        ("* * * * *", Kind.CRON),
-        ("  0 0 1 1 0\n", Kind.CRON),
-        ("daily", Kind.ONCALENDAR),
-        ("Mon *-*-* 12:00 UTC", Kind.ONCALENDAR),
-        ("* * * * * *", Kind.ONCALENDAR),
-        ("* * *\n* *", Kind.ONCALENDAR),
-        ("", Kind.ONCALENDAR),
-    ],
-)
-def test_one_line_of_five_words_is_taken_for_cron(expression: str, kind: Kind) -> None:
-    assert guess_kind(expression) == kind
+# --- names
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from app.pings.frames import HEADER_BYTES
 from app.pings.journal import Journal, Place, segments
 from app.pings.journal_reader import PlaceUnknown
 from tests.app.pings.test_frames import entry
-from tests.app.pings.test_journal import directory, frame, journal, opened, read_all
+from tests.app.pings.test_journal import directory, frame, journal, opened
 
 __all__ = ["directory", "journal"]  # fixtures
 
@@ -36,11 +36,16 @@ def test_every_end_of_a_frame_is_a_place_of_the_journal(journal: Journal, direct
         journal_reader.check(directory, journal.identity, place)
 
 
-def test_a_missing_segment_in_the_middle_stops_the_drain(directory: Path) -> None:
+def test_a_missing_segment_stops_the_drain_behind_all_that_lies_before_it(
+    directory: Path,
+) -> None:
     journal = opened(directory, segment=200)
-    for number in range(9):
-        journal.append(frame(journal, entry(number)))
-    segments(directory)[2].unlink()
+    ends = [journal.append(frame(journal, entry(number))) for number in range(12)]
+    intact = [entry(number) for number, end in enumerate(ends) if end.segment < 3]
+    segments(directory)[3].unlink()
+    before = journal_reader.read(directory, journal.identity, Place(), until=journal.end)
+    assert [item for item, _ in before.entries] == intact
+    assert before.end.segment == 2
     with pytest.raises(PlaceUnknown, match="is missing"):
-        read_all(directory, journal)
+        journal_reader.read(directory, journal.identity, before.end, until=journal.end)
     journal.close()
