@@ -61,6 +61,15 @@ def flag(name: str, default: bool, meaning: str) -> bool:
     return _parsed(name, shown, meaning, lambda raw: words[raw.lower()], "1 or 0")
 
 
+def choice(name: str, default: str, among: tuple[str, ...], meaning: str) -> str:
+    """Return one of the words that are allowed, in lower case."""
+
+    def parse(raw: str) -> str:
+        return among[among.index(raw.lower())]
+
+    return _parsed(name, default, meaning, parse, f"one of {', '.join(among)}")
+
+
 def names(name: str, default: str, meaning: str) -> list[str]:
     """Return a comma-separated list."""
     return [item.strip() for item in text(name, default, meaning).split(",") if item.strip()]

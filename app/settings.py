@@ -3,10 +3,7 @@
 Imports no Django, so that a receiver can read it without loading Django.
 """
 
-import contextlib
 import json
-import os
-import secrets
 import socket
 from email.utils import formataddr, parseaddr
 from pathlib import Path
@@ -14,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from app import env
+from app.secret_key import secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -57,6 +55,12 @@ PING_ENDPOINT = (
     )
     + "/"
 )
+SIGN_UP = env.choice(
+    "SIGN_UP",
+    "invitation",
+    ("open", "invitation", "closed"),
+    "Who may make an account: open, invitation or closed.",
+)
 SITE_NAME = env.text("SITE_NAME", "Stillhere", "Name of the service in pages and mail.")
 SERVER_NAME = env.text("SERVER_NAME", socket.gethostname(), "Label of this server.")[:100]
 
@@ -64,37 +68,7 @@ SERVER_NAME = env.text("SERVER_NAME", socket.gethostname(), "Label of this serve
 DEBUG = env.flag("DEBUG", False, "Django's debug pages. Never on a public server.")
 
 
-def _secret_key() -> str:
-    given = env.text("SECRET_KEY", "", "Signs sessions and links. Made in the data directory.")
-    if given:
-        return given
-    try:
-        return _kept_key(DATA_DIR / "secret_key")
-    except (OSError, UnicodeDecodeError) as error:
-        raise env.SettingError(
-            f"STILLHERE_DATA_DIR={str(DATA_DIR)!r} cannot be used: {error}. "
-            "Name a directory that can be written."
-        ) from None
-
-
-def _kept_key(path: Path) -> str:
-    """Return the key in the data directory, made at the first time by whoever comes first."""
-    if not path.exists():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        beside = path.with_name(f"{path.name}.{os.getpid()}")
-        handle = os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(secrets.token_urlsafe(50))
-            file.flush()
-            os.fsync(file.fileno())
-        # A link appears whole or not at all, and never replaces another one's key.
-        with contextlib.suppress(FileExistsError):
-            path.hardlink_to(beside)
-        beside.unlink()
-    return path.read_text("ascii").strip()
-
-
-SECRET_KEY = _secret_key()
+SECRET_KEY = secret_key(DATA_DIR)
 _SITE = urlsplit(SITE_ROOT)
 IS_HTTPS = _SITE.scheme == "https"
 ALLOWED_HOSTS = env.names(
@@ -227,6 +201,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django_htmx",
     "app.accounts",
     "app.checks",
     "app.pings",
@@ -235,6 +210,7 @@ INSTALLED_APPS = [
     "app.web",
 ]
 MIDDLEWARE = [
+    "django.middleware.gzip.GZipMiddleware",  # outermost: static files too
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "app.web.middleware.content_security_policy",
@@ -243,6 +219,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 TEMPLATES = [

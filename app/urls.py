@@ -9,6 +9,7 @@ from app.pages import (
     check_edit,
     check_list,
     home,
+    project,
     sign_in,
     unsubscribe,
 )
@@ -20,6 +21,7 @@ urlpatterns = [
     path("sign-in/link/<str:token>/", sign_in.use_link, name="sign_in_link"),
     path("sign-out/", sign_in.sign_out, name="sign_out"),
     path("projects/add/", home.add_project, name="project_add"),
+    path("projects/<uuid:project>/", project.project_page, name="project"),
     path("projects/<uuid:project>/checks/", check_list.check_list, name="checks"),
     path("projects/<uuid:project>/checks/add/", check_edit.add, name="check_add"),
     path("checks/<uuid:code>/", check_details.details, name="check"),

@@ -30,6 +30,7 @@ class User(AbstractBaseUser):
     email = models.EmailField(unique=True)
     created_at = models.DateTimeField(auto_now_add=True)
     is_active = models.BooleanField(default=True)
+    tz = models.CharField(max_length=36, default="UTC", db_default="UTC")  # of the times on pages
 
     objects: ClassVar[UserManager] = UserManager()
     USERNAME_FIELD = "email"
@@ -63,6 +64,10 @@ class Project(models.Model):
     )
     # Moves when the ping key does (checks.directory.next_change).
     directory_change = models.BigIntegerField(default=0, db_index=True, editable=False)
+    # Whom the owner has offered the project to; it is theirs when they accept.
+    offered_to = models.ForeignKey(
+        User, models.SET_NULL, null=True, related_name="offers", editable=False
+    )
 
     objects = ProjectQuerySet.as_manager()
 
@@ -99,9 +104,33 @@ class Member(models.Model):
             ),
         ]
 
-    def may_write(self) -> bool:
-        """Return True when the member may change checks and channels."""
-        return self.role != Role.READ_ONLY
+    def may(self, least: Role) -> bool:
+        """Return True when the member may do what the role `least` may."""
+        ranks = Role.values
+        return ranks.index(self.role) <= ranks.index(least)
+
+
+class Invitation(models.Model):
+    """A mailed link that makes whoever holds it a member, once. Only its digest is kept."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="invitations")
+    email = models.EmailField()
+    role = models.CharField(max_length=10, choices=Role.choices)
+    digest = models.CharField(max_length=64, unique=True)
+    invited_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                "project", Lower("email"), name="invitation_once_for_an_address"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(role__in=[Role.MANAGER, Role.MEMBER, Role.READ_ONLY]),
+                name="invitation_role_is_given_by_managers",
+            ),
+        ]
 
 
 class ApiKey(models.Model):
@@ -132,17 +161,21 @@ class ApiKey(models.Model):
         ]
 
 
-class SignInLink(models.Model):
-    """An e-mailed link that signs in once. Only the digest of its token is kept.
+class MailedLink(models.Model):
+    """An e-mailed link that works once. Only the digest of its token is kept.
 
-    `browser_digest` is of the cookie of the browser that asked: there the link
-    works at once, anywhere else it asks for a click first, because scanners of
-    mail open links too. A row without a user was asked for an unknown address:
-    it can never sign in, and makes the answer take the same time.
+    What it does is in what it names: a user, it signs in; an address, it signs
+    up; both, it gives the user that address; neither (somebody asked for an
+    unknown address), it never works, and makes the answer take the same time.
+
+    `browser_digest` is of the cookie of the browser that asked: there a link
+    that signs in works at once, anywhere else it asks for a click first,
+    because scanners of mail open links too.
     """
 
     digest = models.CharField(max_length=64, unique=True)
-    user = models.ForeignKey(User, models.CASCADE, null=True, related_name="sign_in_links")
+    user = models.ForeignKey(User, models.CASCADE, null=True, related_name="mailed_links")
+    email = models.EmailField(blank=True, db_default="")
     browser_digest = models.CharField(max_length=64, blank=True)
     expires_at = models.DateTimeField(db_index=True)
 

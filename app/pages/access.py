@@ -5,20 +5,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
-from app.accounts.models import Member, Project, User
+from app.accounts.models import Member, Project, Role, User
 from app.alerts.models import Channel
 from app.checks.models import Check
 
-READ_ONLY = (
-    "You may look at the project {name!r}, but not change it. "
-    "Ask its owner for the role of a member."
-)
+NEEDS = {
+    Role.MEMBER: "You may look at the project {name!r}, but not change it. "
+    "Ask its owner for the role of a member.",
+    Role.MANAGER: "People, invitations and keys of the project {name!r} are for its managers. "
+    "Ask its owner for the role of a manager.",
+    Role.OWNER: "This is for the owner of the project {name!r} alone.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +30,33 @@ class Access:
     """A project as one user sees it; `others` are the projects to switch to."""
 
     project: Project
-    may_write: bool
+    member: Member
     others: tuple[Project, ...]
+    zone: ZoneInfo
+
+    @property
+    def may_write(self) -> bool:
+        """Checks and channels."""
+        return self.member.may(Role.MEMBER)
+
+    @property
+    def may_manage(self) -> bool:
+        """The project's name, its people and its keys."""
+        return self.member.may(Role.MANAGER)
+
+    @property
+    def is_owner(self) -> bool:
+        """To give the project away or delete it."""
+        return self.member.may(Role.OWNER)
+
+    def require(self, least: Role) -> None:
+        """Answer 403, with the way out, to a member whose role is less."""
+        if not self.member.may(least):
+            raise PermissionDenied(NEEDS[least].format(name=self.project.name))
 
     def require_write(self) -> None:
         """Answer 403 to a member who may only look."""
-        if not self.may_write:
-            raise PermissionDenied(READ_ONLY.format(name=self.project.name))
+        self.require(Role.MEMBER)
 
 
 def signed_in(request: HttpRequest) -> User:
@@ -49,12 +73,21 @@ def memberships(user: User) -> list[Member]:
 
 def open_project(request: HttpRequest, code: UUID) -> Access:
     """Return the project of that code; 404 to a stranger."""
-    mine = memberships(signed_in(request))
+    user = signed_in(request)
+    mine = memberships(user)
     for member in mine:
         if member.project.code == code:
             others = tuple(other.project for other in mine if other != member)
-            return Access(member.project, member.may_write(), others)
+            return Access(member.project, member, others, zone_of(user))
     raise Http404("There is no such project, or you are not a member of it.")
+
+
+def zone_of(user: User) -> ZoneInfo:
+    """Return the zone in which the user reads times."""
+    try:
+        return ZoneInfo(user.tz)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")  # a zone that this machine's data no longer has
 
 
 def open_check(request: HttpRequest, code: UUID) -> tuple[Access, Check]:
@@ -88,5 +121,5 @@ def page(
     status: int = 200,
 ) -> HttpResponse:
     """Render a page of a project, with the header that says where one is."""
-    here = {"access": access, "project": access.project, **context}
+    here = {"access": access, "project": access.project, "zone": access.zone, **context}
     return render(request, template, here, status=status)

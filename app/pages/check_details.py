@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
@@ -57,7 +57,7 @@ def details(request: HttpRequest, code: UUID) -> HttpResponse:
     pings, older = _log(check, request.GET.get("before", ""))
     notes = check.notifications.select_related("channel").order_by("-pk")[:BRIEF]
     context = {
-        **_facts(check, now),
+        **_facts(check, now, access.zone),
         "pings": pings,
         "older": older,
         "is_first_page": "before" not in request.GET,
@@ -108,7 +108,7 @@ def resume(request: HttpRequest, code: UUID) -> HttpResponse:
     return redirect("check", code)
 
 
-def _facts(check: Check, now: datetime) -> dict[str, Any]:
+def _facts(check: Check, now: datetime, zone: tzinfo) -> dict[str, Any]:
     state, rules = check.state, check.rules
     shown = check.shown(now)
     since = {Shown.LATE: state.due_at, Shown.DOWN: state.down_at}.get(shown)
@@ -117,7 +117,7 @@ def _facts(check: Check, now: datetime) -> dict[str, Any]:
         "now": now,
         "status": shown,
         "since": since or state.status_since,
-        "line": words.context(state, rules.grace, rules.manual_resume, shown, now),
+        "line": words.context(state, rules.grace, rules.manual_resume, shown, now, zone),
         "schedule": words.schedule(rules.schedule),
         "grace": words.exact(check.grace_seconds),
         "took": words.run_time(state.last_duration) if state.last_duration else "",

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from uuid import UUID
 
 from django.conf import settings
@@ -43,7 +43,7 @@ def check_list(request: HttpRequest, project: UUID) -> HttpResponse:
     """Show all checks of a project."""
     access, now = open_project(request, project), timezone.now()
     checks = Check.objects.visible_to(request.user).filter(project=access.project).defer("desc")
-    rows = listed(checks, now)
+    rows = listed(checks, now, access.zone)
     context = {
         "rows": rows,
         "counts": count_line(rows),
@@ -56,9 +56,9 @@ def check_list(request: HttpRequest, project: UUID) -> HttpResponse:
     return page(request, access, "pages/check_list.html", context)
 
 
-def listed(checks: Iterable[Check], now: datetime) -> list[Row]:
+def listed(checks: Iterable[Check], now: datetime, zone: tzinfo) -> list[Row]:
     """Return the lines in the order in which a person has to care."""
-    rows = [_row(check, now) for check in checks]
+    rows = [_row(check, now, zone) for check in checks]
     rank = {status: place for place, status in enumerate(ORDER)}
     return sorted(rows, key=lambda row: (rank[row.status], row.name.casefold(), row.code))
 
@@ -78,14 +78,14 @@ def _held_for(now: datetime) -> str:
     return words.duration(now - applied) if applied and is_held else ""
 
 
-def _row(check: Check, now: datetime) -> Row:
+def _row(check: Check, now: datetime, zone: tzinfo) -> Row:
     state, rules = check.state, check.rules
     status = shown(state, now)
     return Row(
         code=check.code,
         name=str(check),
         status=status,
-        context=words.context(state, rules.grace, rules.manual_resume, status, now),
+        context=words.context(state, rules.grace, rules.manual_resume, status, now, zone),
         schedule=words.schedule(rules.schedule),
         grace=words.exact(check.grace_seconds),
         last_ping_at=state.last_ping_at,

@@ -2,15 +2,12 @@
 
 from django import forms
 from django.contrib.auth.decorators import login_required
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from app.accounts.founding import found
-from app.accounts.models import Project, User
-from app.alerts.models import Channel
+from app.alerts.founding import begin
 from app.pages.access import memberships, signed_in
 
 
@@ -38,13 +35,5 @@ def add_project(request: HttpRequest) -> HttpResponse:
     form = ProjectForm(request.POST)
     if not form.is_valid():
         return render(request, "pages/first_project.html", {"form": form}, status=422)
-    project = _begin(signed_in(request), form.cleaned_data["name"])
+    project = begin(signed_in(request), form.cleaned_data["name"])
     return redirect("checks", project.code)
-
-
-def _begin(user: User, name: str) -> Project:
-    with transaction.atomic():
-        project = found(user, name)
-        config = {"to": user.email, "on_down": True, "on_up": True}
-        Channel.objects.create(project=project, kind=Channel.Kind.EMAIL, config=config)
-    return project

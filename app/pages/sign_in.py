@@ -16,7 +16,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from app.accounts import sign_in as links
-from app.accounts.models import SignInLink, User
+from app.accounts.models import MailedLink, User
 from app.accounts.throttle import (
     MAILS_TO,
     PASSWORDS_OF,
@@ -119,7 +119,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     return redirect("sign_in")
 
 
-def _enter(request: HttpRequest, link: SignInLink) -> HttpResponse:
+def _enter(request: HttpRequest, link: MailedLink) -> HttpResponse:
     user = links.use_up(link)
     if user is None:
         return render(request, "pages/sign_in_spent.html", status=410)

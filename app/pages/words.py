@@ -1,6 +1,6 @@
 """Times, schedules and states in words. Pure: every text takes `now`."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from app.checks.schedule import Kind, Schedule
 from app.checks.state import Shown, State, Status
@@ -68,24 +68,29 @@ def schedule(rule: Schedule) -> str:
     return expression if rule.tz == "UTC" else f"{expression} {rule.tz}"
 
 
-def clock(moment: datetime, now: datetime) -> str:
-    """Return a time in UTC, with its date unless that is today's."""
-    moment, now = moment.astimezone(UTC), now.astimezone(UTC)
+def clock(moment: datetime, now: datetime, zone: tzinfo = UTC) -> str:
+    """Return a time of the zone with the zone's name, and its date unless that is today's."""
+    moment, now = moment.astimezone(zone), now.astimezone(zone)
     if moment.date() == now.date():
-        return f"{moment:%H:%M}"
-    return (
-        f"{moment.day} {moment:%b %H:%M}" if moment.year == now.year else f"{moment:%Y-%m-%d %H:%M}"
-    )
+        return f"{moment:%H:%M %Z}"
+    if moment.year == now.year:
+        return f"{moment.day} {moment:%b %H:%M %Z}"
+    return f"{moment:%Y-%m-%d %H:%M %Z}"
 
 
 def context(
-    state: State, grace: timedelta, manual_resume: bool, shown: Shown, now: datetime
+    state: State,
+    grace: timedelta,
+    manual_resume: bool,
+    shown: Shown,
+    now: datetime,
+    zone: tzinfo = UTC,
 ) -> str:
     """Return the one line that says what to know about a check now, or ""."""
     if shown is Shown.DOWN:
         return _trouble(state, grace, now)
     if shown is Shown.LATE and state.down_at is not None:
-        return f"in grace until {clock(state.down_at, now)} UTC"
+        return f"in grace until {clock(state.down_at, now, zone)}"
     if state.last_start_at is not None:
         return f"started {ago(state.last_start_at, now)}"
     if shown is Shown.PAUSED:

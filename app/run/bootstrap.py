@@ -8,11 +8,10 @@ from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
-from app.accounts import keys
-from app.accounts.founding import found
+from app.accounts import api_keys
 from app.accounts.models import ApiKey, Project, Role, User
-from app.alerts.models import Channel
-from app.checks.models import next_change
+from app.alerts.founding import begin
+from app.checks import ping_key
 
 FIRST_PROJECT = "My project"
 
@@ -37,13 +36,14 @@ def bootstrap(email: str, name: str, now: datetime, *, new_keys: bool = False) -
     """
     with transaction.atomic():
         project = own_project(email, name)
+        ping = _ping_key(project, new_keys)  # first: it locks the directory's counter
         return Access(
             base_url=settings.SITE_ROOT,
             ping_url=settings.PING_ENDPOINT,
             project=project.code,
             api_key=_api_key(project, ApiKey.Kind.READ_WRITE, now, new_keys),
             api_key_readonly=_api_key(project, ApiKey.Kind.READ_ONLY, now, new_keys),
-            ping_key=_ping_key(project, new_keys),
+            ping_key=ping,
         )
 
 
@@ -54,32 +54,13 @@ def own_project(email: str, name: str) -> Project:
         user, _ = User.objects.get_or_create(email__iexact=email, defaults=new)
         User.objects.select_for_update().get(pk=user.pk)  # two of us make one project
         owned = Project.objects.filter(members__user=user, members__role=Role.OWNER, name=name)
-        return owned.order_by("pk").first() or _begin(user, name)
-
-
-def _begin(user: User, name: str) -> Project:
-    project = found(user, name)
-    config = {"to": user.email, "on_down": True, "on_up": True}
-    Channel.objects.create(project=project, kind=Channel.Kind.EMAIL, config=config)
-    return project
+        return owned.order_by("pk").first() or begin(user, name)
 
 
 def _api_key(project: Project, kind: ApiKey.Kind, now: datetime, is_new: bool) -> str | None:
-    living = project.api_keys.filter(kind=kind, revoked_at__isnull=True)
-    if living.exists() and not is_new:
-        return None
-    living.update(revoked_at=now)
-    key = keys.new_api_key(kind.value)
-    project.api_keys.create(kind=kind, hint=key[:8], digest=keys.digest(key))
-    return key
+    has_one = project.api_keys.filter(kind=kind, revoked_at__isnull=True).exists()
+    return None if has_one and not is_new else api_keys.issue(project, kind, now)
 
 
 def _ping_key(project: Project, is_new: bool) -> str | None:
-    row = Project.objects.select_for_update().get(pk=project.pk)
-    if row.ping_key_digest and not is_new:
-        return None
-    key = keys.new_ping_key()
-    row.ping_key_digest = keys.digest(key)
-    row.directory_change = next_change()  # receivers learn the key by it
-    row.save(update_fields=["ping_key_digest", "directory_change"])
-    return key
+    return None if project.ping_key_digest and not is_new else ping_key.issue(project)

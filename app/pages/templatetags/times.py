@@ -1,6 +1,8 @@
 """Moments in templates: words for people, an exact time in the element for machines."""
 
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import Any
 
 from django import template
 from django.utils.html import format_html
@@ -18,16 +20,25 @@ def ago(moment: datetime | None, now: datetime) -> SafeString | str:
     return _element(moment, words.ago(moment, now)) if moment else "never"
 
 
-@register.simple_tag
-def at(moment: datetime | None, now: datetime) -> SafeString | str:
-    """Show when it is, in UTC."""
-    return _element(moment, words.clock(moment, now)) if moment else "never"
+@register.simple_tag(takes_context=True)
+def at(context: Mapping[str, Any], moment: datetime | None, now: datetime) -> SafeString | str:
+    """Show when it is, in the page's zone, which it names."""
+    if moment is None:
+        return "never"
+    return _element(moment, words.clock(moment, now, _zone(context)))
 
 
-@register.simple_tag
-def stamp(moment: datetime) -> SafeString:
-    """Show the date and the time to the second, in UTC, for columns of a log."""
-    return _element(moment, f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}")
+@register.simple_tag(takes_context=True)
+def stamp(context: Mapping[str, Any], moment: datetime) -> SafeString:
+    """Show date and time to the second in the page's zone, for columns of a log."""
+    return _element(moment, f"{moment.astimezone(_zone(context)):%Y-%m-%d %H:%M:%S}")
+
+
+def _zone(context: Mapping[str, Any]) -> tzinfo:
+    """Return the `zone` that access.page (or a page's own switch) has put there."""
+    zone = context.get("zone", UTC)
+    assert isinstance(zone, tzinfo)
+    return zone
 
 
 def _element(moment: datetime, shown: str) -> SafeString:

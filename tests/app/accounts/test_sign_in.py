@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.accounts.models import SignInLink, User
+from app.accounts.models import MailedLink, User
 from app.accounts.sign_in import LIFETIME, find_link, is_of_browser, make_link, use_up
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +26,7 @@ def test_a_link_is_an_absolute_address(user: User) -> None:
 
 def test_only_the_digest_of_a_token_is_kept(user: User) -> None:
     token = token_of(make_link(user, NOW))
-    assert token not in SignInLink.objects.get().digest
+    assert token not in MailedLink.objects.get().digest
 
 
 def test_a_link_lives_for_an_hour(user: User) -> None:
@@ -65,4 +65,4 @@ def test_a_link_that_nobody_asked_for_in_a_browser_always_wants_a_click(user: Us
 def test_old_links_are_swept_away(user: User) -> None:
     make_link(user, NOW)
     make_link(user, NOW + LIFETIME + timedelta(seconds=1))
-    assert SignInLink.objects.count() == 1
+    assert MailedLink.objects.count() == 1

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from app.accounts.models import SignInLink
+from app.accounts.models import MailedLink
 from app.accounts.sign_in import make_link
 from app.pages.sign_in import BROWSER_COOKIE
 from tests.app.pages.world import PASSWORD, Answer, World
@@ -118,7 +118,7 @@ def test_the_answer_does_not_say_whether_the_address_is_known() -> None:
     unknown = Client().post(MAIL, {"email": "nobody@example.org"})
     assert known.content.replace(b"owner@", b"nobody@") == unknown.content
     assert set(known.cookies) == set(unknown.cookies)
-    assert SignInLink.objects.count() == 2
+    assert MailedLink.objects.count() == 2
     assert [message.to for message in arrived(1)] == [["Owner@example.org"]]
 
 

@@ -77,9 +77,9 @@ def test_a_schedule_is_said_with_its_zone_unless_that_is_utc() -> None:
 @pytest.mark.parametrize(
     ("moment", "said"),
     [
-        (NOW + HOUR, "15:00"),
-        (NOW + 10 * HOUR, "22 Nov 00:00"),
-        (datetime(2027, 1, 2, 3, 4, tzinfo=UTC), "2027-01-02 03:04"),
+        (NOW + HOUR, "15:00 UTC"),
+        (NOW + 10 * HOUR, "22 Nov 00:00 UTC"),
+        (datetime(2027, 1, 2, 3, 4, tzinfo=UTC), "2027-01-02 03:04 UTC"),
     ],
 )
 def test_a_time_has_its_date_unless_that_is_todays(moment: datetime, said: str) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from django.test import Client
 
-from app.accounts.models import Project, SignInLink, User
+from app.accounts.models import MailedLink, Project, User
 from app.checks.models import Check
 from app.run.first_run import found_first, greeting
 
@@ -48,10 +48,10 @@ def test_a_new_link_is_made_until_somebody_has_signed_in() -> None:
     found_first("you@localhost")
     assert greeting(NOW) != greeting(NOW)
     User.objects.update(last_login=NOW)
-    links = SignInLink.objects.count()
+    links = MailedLink.objects.count()
     assert "/sign-in/link/" not in greeting(NOW)
     assert "curl" not in greeting(NOW)
-    assert SignInLink.objects.count() == links
+    assert MailedLink.objects.count() == links
 
 
 def test_a_user_without_a_check_is_told_of_no_command() -> None:
