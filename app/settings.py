@@ -210,10 +210,12 @@ INSTALLED_APPS = [
     "app.web",
 ]
 MIDDLEWARE = [
-    "django.middleware.gzip.GZipMiddleware",  # outermost: static files too
+    "django.middleware.http.ConditionalGetMiddleware",  # knows the tags that gzip makes weak
+    "django.middleware.gzip.GZipMiddleware",  # around all else: static files too
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "app.web.middleware.content_security_policy",
+    "app.web.middleware.reload_to_sign_in",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -20,6 +20,7 @@ urlpatterns = [
     path("sign-in/mail/", sign_in.mail_link, name="sign_in_mail"),
     path("sign-in/link/<str:token>/", sign_in.use_link, name="sign_in_link"),
     path("sign-out/", sign_in.sign_out, name="sign_out"),
+    path("projects/", home.projects, name="projects"),
     path("projects/add/", home.add_project, name="project_add"),
     path("projects/<uuid:project>/", project.project_page, name="project"),
     path("projects/<uuid:project>/checks/", check_list.check_list, name="checks"),

@@ -13,6 +13,7 @@ from django.contrib.auth.decorators import login_required
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
@@ -22,6 +23,7 @@ from app.checks.state import Shown
 from app.pages import words
 from app.pages.access import gone_is_404, open_check, page
 from app.pages.channel_words import title
+from app.pages.next_page import own_path
 from app.pings.models import Ping
 
 LOG_PAGE = 50
@@ -91,7 +93,7 @@ def pause(request: HttpRequest, code: UUID) -> HttpResponse:
     access.require_write()
     with gone_is_404():
         check.pause(timezone.now())
-    return redirect("check", code)
+    return redirect(own_path(request, reverse("check", args=[code])))
 
 
 @require_POST
@@ -105,7 +107,7 @@ def resume(request: HttpRequest, code: UUID) -> HttpResponse:
             check.resume(timezone.now())
     except ValueError:
         messages.info(request, "The check was not paused.")
-    return redirect("check", code)
+    return redirect(own_path(request, reverse("check", args=[code])))
 
 
 def _facts(check: Check, now: datetime, zone: tzinfo) -> dict[str, Any]:

@@ -1,13 +1,24 @@
-"""The first page: this is where one is sent to a project, or makes the first one."""
+"""The first page: this is where one is sent to a project, picks one, or makes the first."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from django import forms
 from django.contrib.auth.decorators import login_required
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from app.accounts.models import Project
 from app.alerts.founding import begin
+from app.checks.models import Check
+from app.checks.shown_now import TROUBLE_FIRST, rank
+from app.checks.state import Shown
 from app.pages.access import memberships, signed_in
 
 
@@ -17,15 +28,44 @@ class ProjectForm(forms.Form):
     name = forms.CharField(max_length=100, help_text="A machine, a team or a customer.")
 
 
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """A project with how many of its checks are in which state, trouble first."""
+
+    project: Project
+    counts: Sequence[tuple[Shown, int]]
+
+    @property
+    def worst(self) -> Shown | None:
+        """The state to care about first; None without checks."""
+        return self.counts[0][0] if self.counts else None
+
+
 @never_cache
 @require_safe
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
-    """Go to the first project's checks; teach who has none."""
+    """Go to the checks of the only project, or to all projects; teach who has none."""
     mine = memberships(signed_in(request))
-    if mine:
+    if len(mine) == 1:
         return redirect("checks", mine[0].project.code)
+    if mine:
+        return redirect("projects")
     return render(request, "pages/first_project.html", {"form": ProjectForm()})
+
+
+@never_cache
+@require_safe
+@login_required
+def projects(request: HttpRequest) -> HttpResponse:
+    """Show all projects of the user, the one in the worst state first."""
+    mine = [member.project for member in memberships(signed_in(request))]
+    if not mine:
+        return redirect("home")
+    overviews = _overviews(request, mine, timezone.now())
+    down = sum(overview.worst is Shown.DOWN for overview in overviews)
+    context = {"overviews": overviews, "down": down, "form": ProjectForm()}
+    return render(request, "pages/projects.html", context)
 
 
 @require_POST
@@ -37,3 +77,28 @@ def add_project(request: HttpRequest) -> HttpResponse:
         return render(request, "pages/first_project.html", {"form": form}, status=422)
     project = begin(signed_in(request), form.cleaned_data["name"])
     return redirect("checks", project.code)
+
+
+def _overviews(request: HttpRequest, mine: Sequence[Project], now: datetime) -> Sequence[Overview]:
+    """Return the projects, worst first, then by name. One query for all counts."""
+    groups = (
+        Check.objects.visible_to(request.user)
+        .annotate(rank=rank(now))
+        .order_by("rank")
+        .values_list("project_id", "rank")
+        .annotate(Count("pk"))
+    )
+    counts = defaultdict[int, list[tuple[int, int]]](list)
+    for project_id, place, count in groups:
+        counts[project_id].append((place, count))
+    worst = len(TROUBLE_FIRST)
+
+    def badness(project: Project) -> tuple[int, int, str]:
+        place, count = (counts[project.pk] or [(worst, 0)])[0]
+        is_trouble = place <= TROUBLE_FIRST.index(Shown.LATE)
+        return (place, -count if is_trouble else 0, project.name.casefold())
+
+    return [
+        Overview(one, [(TROUBLE_FIRST[place], count) for place, count in counts[one.pk]])
+        for one in sorted(mine, key=badness)
+    ]

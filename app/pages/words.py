@@ -6,6 +6,7 @@ from app.checks.schedule import Kind, Schedule
 from app.checks.state import Shown, State, Status
 
 MINUTE, HOUR, DAY, WEEK, YEAR = 60, 3_600, 86_400, 604_800, 31_536_000
+A_MINUTE = timedelta(seconds=MINUTE)
 _UNITS = ((WEEK, "week"), (DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"), (1, "second"))
 _SHORT = ((DAY, "day"), (HOUR, "h"), (MINUTE, "min"), (1, "s"))
 
@@ -39,10 +40,10 @@ def length(seconds: int) -> str:
     return f"{count} {unit}{'' if count == 1 else 's'}"
 
 
-def ago(moment: datetime, now: datetime) -> str:
-    """Return how long ago, or "just now" within two seconds."""
+def ago(moment: datetime, now: datetime, just_now: timedelta = timedelta(seconds=2)) -> str:
+    """Return how long ago, or "just now" within that time."""
     gone = now - moment
-    return "just now" if gone < timedelta(seconds=2) else f"{duration(gone)} ago"
+    return "just now" if gone < just_now else f"{duration(gone)} ago"
 
 
 def run_time(length: timedelta) -> str:
@@ -85,25 +86,26 @@ def context(
     shown: Shown,
     now: datetime,
     zone: tzinfo = UTC,
+    just_now: timedelta = timedelta(seconds=2),
 ) -> str:
     """Return the one line that says what to know about a check now, or ""."""
     if shown is Shown.DOWN:
-        return _trouble(state, grace, now)
+        return _trouble(state, grace, now, just_now)
     if shown is Shown.LATE and state.down_at is not None:
         return f"in grace until {clock(state.down_at, now, zone)}"
     if state.last_start_at is not None:
-        return f"started {ago(state.last_start_at, now)}"
+        return f"started {ago(state.last_start_at, now, just_now)}"
     if shown is Shown.PAUSED:
         return "resumes by hand" if manual_resume else "resumes on ping"
     return "waiting for the first ping" if shown is Shown.NEW else ""
 
 
-def _trouble(state: State, grace: timedelta, now: datetime) -> str:
+def _trouble(state: State, grace: timedelta, now: datetime, just_now: timedelta) -> str:
     since = state.status_since if state.status is Status.DOWN else state.down_at
     if since is None:
         return ""
     if state.last_ping_at is not None and state.last_ping_at >= since:
-        return f"reported a failure {ago(state.last_ping_at, now)}"
+        return f"reported a failure {ago(state.last_ping_at, now, just_now)}"
     if state.last_start_at is not None:
-        return f"started {ago(state.last_start_at, now)}, never finished"
+        return f"started {ago(state.last_start_at, now, just_now)}, never finished"
     return f"missed by {duration(now - since + grace)}"

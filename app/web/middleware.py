@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import resolve_url
 
 POLICY = "; ".join(
     (
@@ -28,6 +30,24 @@ def content_security_policy(
         response = get_response(request)
         response.headers.setdefault("Content-Security-Policy", POLICY)
         response.headers.setdefault("Permissions-Policy", "interest-cohort=()")
+        return response
+
+    return middleware
+
+
+def reload_to_sign_in(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
+    """Let htmx load the whole page again when its session has ended.
+
+    It would follow the redirect and put the sign-in form into the middle of the page.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        is_away = response.headers.get("Location", "").startswith(resolve_url(settings.LOGIN_URL))
+        if is_away and "HX-Request" in request.headers:
+            return HttpResponse(status=204, headers={"HX-Refresh": "true"})
         return response
 
     return middleware

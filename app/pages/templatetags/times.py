@@ -20,6 +20,12 @@ def ago(moment: datetime | None, now: datetime) -> SafeString | str:
     return _element(moment, words.ago(moment, now)) if moment else "never"
 
 
+@register.simple_tag
+def lately(moment: datetime | None, now: datetime) -> SafeString | str:
+    """Show how long ago it was to the minute, for pages that are made anew each minute."""
+    return _element(moment, words.ago(moment, now, words.A_MINUTE)) if moment else "never"
+
+
 @register.simple_tag(takes_context=True)
 def at(context: Mapping[str, Any], moment: datetime | None, now: datetime) -> SafeString | str:
     """Show when it is, in the page's zone, which it names."""
