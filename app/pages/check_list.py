@@ -76,7 +76,7 @@ def _listed(
     number = min(check_filter.page_number(request.GET), found.pages)
     first = (number - 1) * ROWS
     rows = _rows(found.wanted[first : first + ROWS], checks, now, access.zone)
-    is_first_ping = found.total == 1 and [row.status for row in rows] == [Shown.NEW]
+    is_first = found.total == 1 and [row.status for row in rows] == [Shown.NEW]
     return {
         "filter": wanted,
         "total": found.total,
@@ -91,7 +91,7 @@ def _listed(
         "poll": wanted.query(page=number, seen=""),
         "previous": wanted.query(page=number - 1) if number > 1 else "",
         "next": wanted.query(page=number + 1) if number < found.pages else "",
-        "check": checks.get(code=rows[0].code) if is_first_ping else None,
+        "check": checks.first() if is_first and access.may_write else None,
         "is_poll": "seen" in request.GET,
         "down": found.counts[Shown.DOWN],
         "now": now,
