@@ -1,6 +1,7 @@
 """The first page, and the overview of projects."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -62,7 +63,7 @@ def test_the_project_in_the_worst_state_comes_first(
     owner: Client, world: World, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     now = timezone.now()
-    states = {
+    states: dict[str, list[dict[str, Any]]] = {
         "A quiet one": [{"status": "up"}],
         "B late": [{"status": "up", "due_at": now}, {"status": "up"}],
         "C down": [{"status": "down"}, {"status": "paused"}],

@@ -70,14 +70,16 @@ const loses = event => {
 ["htmx:sendError", "htmx:timeout", "htmx:responseError"].forEach(name => on(name, loses));
 
 // A swap leaves alone what somebody reads or has opened; htmx keeps the focus, by id.
-let open = [];
+let open = [], top = 0;
 on("htmx:beforeSwap", event => {
   const it = event.detail.target, selection = getSelection();
-  if (isLive(event) && !selection.isCollapsed && selection.intersectsNode?.(it)) event.detail.shouldSwap = false;
+  if (isLive(event) && !selection.isCollapsed && selection.containsNode(it, true)) event.detail.shouldSwap = false;
   open = [...every(it, "details[id]")].map(one => [one.id, one.open]);
+  top = scrollY;
 });
 on("htmx:afterSwap", () => {
   open.forEach(([id, state]) => { const one = page.getElementById(id); if (one) one.open = state; });
+  scrollTo(0, top);
   reveal(page);
 });
 })();
