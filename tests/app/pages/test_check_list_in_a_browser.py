@@ -211,6 +211,29 @@ def test_without_javascript_filters_and_pausing_work(
         expect(row(page, "b-up")).to_contain_text("Paused")
 
 
+def test_nobody_looking_means_one_poll_a_minute_and_one_at_the_first_look(
+    chromium: Browser, live_server: LiveServer, site: World
+) -> None:
+    look = "document.dispatchEvent(new Event('visibilitychange'))"
+    with opened(chromium, live_server, site) as page:
+        page.clock.install()
+        page.reload()
+        polls = list[str]()
+        page.on("request", lambda request: polls.append(request.url))
+        hide = "Object.defineProperty(document, 'hidden', { value: %s, configurable: true })"
+        page.evaluate(hide % "true")
+        page.clock.run_for(55_000)
+        assert polls == []
+        with page.expect_response("**/checks/?*"):
+            page.clock.run_for(10_000)
+        page.clock.run_for(30_000)
+        assert len(polls) == 1
+        page.evaluate(hide % "false")
+        with page.expect_response("**/checks/?*"):
+            page.evaluate(look)
+        assert len(polls) == 2
+
+
 @pytest.mark.parametrize("width", [320, 1200])
 def test_no_list_scrolls_sideways(
     width: int, chromium: Browser, live_server: LiveServer, site: World

@@ -146,6 +146,19 @@ def test_what_nobody_sees_sends_nothing(clock: Clock, world: World) -> None:
     assert clock.get(poll).status_code == 204
 
 
+def test_checks_that_trade_places_by_hand_are_shown(world: World) -> None:
+    four = [Check.objects.create(project=world.project) for _ in range(4)]
+    checks = Check.objects.filter(pk__in=[check.pk for check in four])
+    for check in four[1:3]:
+        check.pause(NOON - SECOND)
+    before = fingerprint(checks, NOON)
+    for check, verb in zip(
+        four, (Check.pause, Check.resume, Check.resume, Check.pause), strict=True
+    ):
+        verb(Check.objects.get(pk=check.pk), NOON)
+    assert fingerprint(checks, NOON) != before
+
+
 def test_a_plain_visit_with_a_known_fingerprint_gets_the_page(clock: Clock) -> None:
     _, poll = clock.part()
     assert clock.client.get(poll).status_code == 200

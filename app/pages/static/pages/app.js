@@ -44,7 +44,7 @@ on("keydown", event => {
 
 // Live parts, [data-live=zone]: they poll by htmx, once a minute while nobody looks.
 const isLive = event => event.target.matches("[data-live]");
-let asked = 0, heard = Date.now(), lost = null;
+let asked = Date.now(), heard = asked, lost = null;
 on("htmx:beforeRequest", event => {
   if (!isLive(event)) return;
   if (page.hidden && Date.now() - asked < 60000) event.preventDefault();
