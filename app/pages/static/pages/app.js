@@ -57,10 +57,11 @@ on("htmx:afterOnLoad", event => {
   lost = null;
 });
 const loses = event => {
-  if (!isLive(event)) return;
-  if (event.detail.xhr.status === 404) location.reload();
-  if (lost) return;
-  const clock = { hour: "2-digit", minute: "2-digit", timeZone: event.target.dataset.live, timeZoneName: "short" };
+  const { xhr, boosted } = event.detail, live = page.querySelector("[data-live]");
+  // A link or a form that was refused, a page that is gone: what is there now says why.
+  if (xhr.status && (boosted || isLive(event) && xhr.status === 404)) location.reload();
+  if (lost || !live || xhr.status && !isLive(event)) return;
+  const clock = { hour: "2-digit", minute: "2-digit", timeZone: live.dataset.live, timeZoneName: "short" };
   lost = page.createElement("p");
   lost.className = "note late lost";
   lost.textContent = `Not live since ${new Date(heard).toLocaleTimeString("en-GB", clock)}: the server does not answer. Still trying.`;
