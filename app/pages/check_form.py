@@ -18,10 +18,10 @@ from app.checks.schedule import (
     Kind,
     Schedule,
     ScheduleError,
-    canonical_tz,
     upcoming,
     validate,
 )
+from app.checks.zones import canonical_tz
 from app.pages.amount import AmountField
 from app.pages.channel_words import title
 
