@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from app.accounts.sign_in import make_link
+from app.alerts.models import Notification
 from app.checks.models import Check
 from tests.app.pages.world import PASSWORD, World, make_ping, make_world
 
@@ -204,3 +205,18 @@ def test_the_preview_follows_what_is_typed(
         page.get_by_label("Try a body").fill("an ERROR here")
         expect(page.locator("#trial")).to_contain_text("has the failure word “ERROR”")
         assert Check.objects.get().kind == "simple"
+
+
+def test_the_result_of_a_test_shows_by_itself(
+    chromium: Browser, live_server: LiveServer, site: World
+) -> None:
+    assert site
+    with opened(chromium, live_server) as page:
+        sign_in(page)
+        page.get_by_role("link", name="Channels").click()
+        page.get_by_role("button", name="Test").click()
+        expect(page.get_by_text("A test is on its way.")).to_be_visible()
+        Notification.objects.update(state="failed", error="no route to the mail server")
+        said = "The test failed: no route to the mail server"
+        expect(page.locator("p.trial")).to_have_text(said)
+        expect(page.locator("#said")).to_have_text(f"owner@example.org: {said}")
