@@ -211,6 +211,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.gzip.GZipMiddleware",  # outermost: static files too
+    "app.web.middleware.https_is_known",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "app.web.middleware.content_security_policy",

@@ -39,3 +39,5 @@ urlpatterns = [
     path("channels/<uuid:code>/delete/", channels.delete, name="channel_delete"),
     path("unsubscribe/<str:token>/", unsubscribe.unsubscribe, name="unsubscribe"),
 ]
+
+handler400 = "app.web.errors.bad_request"
