@@ -211,6 +211,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.gzip.GZipMiddleware",  # outermost: static files too
+    "app.web.middleware.https_is_known",
     "django.middleware.security.SecurityMiddleware",
     "app.web.middleware.know_compressed_files",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -33,9 +33,12 @@ urlpatterns = [
     path("checks/<uuid:code>/pings/<int:n>/body", check_details.body, name="ping_body"),
     path("projects/<uuid:project>/channels/", channels.channel_list, name="channels"),
     path("projects/<uuid:project>/channels/add/<str:kind>/", channels.add, name="channel_add"),
+    path("channels/<uuid:code>/row/", channels.row, name="channel_row"),
     path("channels/<uuid:code>/edit/", channels.edit, name="channel_edit"),
     path("channels/<uuid:code>/test/", channels.test, name="channel_test"),
     path("channels/<uuid:code>/enable/", channels.enable, name="channel_enable"),
     path("channels/<uuid:code>/delete/", channels.delete, name="channel_delete"),
     path("unsubscribe/<str:token>/", unsubscribe.unsubscribe, name="unsubscribe"),
 ]
+
+handler400 = "app.web.errors.bad_request"

@@ -16,19 +16,19 @@ second pass, and cronsim misses times in half-hour zones (Australia/Lord_Howe).
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from functools import cache, lru_cache
-from importlib.resources import files
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from functools import lru_cache
+from itertools import takewhile
+from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 from oncalendar import BaseIterator, OnCalendarError
 
+from app.checks.zones import MAX_TZ_CHARS, current_names, zone_of_name
+
 MAX_EXPRESSION_CHARS = 100
-MAX_TZ_CHARS = 36
 MAX_SECONDS = 31_536_000  # of a period or a grace: a year
 FIRST_YEAR = datetime(2000, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -81,7 +81,7 @@ def next_due(schedule: Schedule, after: datetime) -> datetime | None:
         if schedule.kind == Kind.SIMPLE:
             _check_bounds("period", schedule.period_seconds, 1, sys.maxsize)
             return after + timedelta(seconds=schedule.period_seconds)
-        lines = _lines(schedule.kind, schedule.expression, schedule.tz)
+        lines = lines_of(schedule)
         return min((due for line in lines if (due := line.next_after(after))), default=None)
     except OverflowError:
         return None
@@ -119,12 +119,14 @@ def validate(
         raise ScheduleError("schedule", f"{never}; use dates and times that the zone has.")
 
 
-def canonical_tz(name: str) -> str:
-    """Return today's name of a renamed zone: Europe/Kiev gives Europe/Kyiv.
+def lines_of(schedule: Schedule) -> tuple[Line, ...]:
+    """Return the lines of a cron or OnCalendar schedule, parsed; none of a simple one.
 
-    Any other name comes back as it is, unknown ones too: `validate` refuses those.
+    Raises ScheduleError. Costs 0.5 us for a schedule that was seen before.
     """
-    return _current_names().get(name, name)
+    if schedule.kind == Kind.SIMPLE:
+        return ()
+    return _lines(schedule.kind, schedule.expression, schedule.tz)
 
 
 def _check_bounds(field: str, seconds: int, low: int, high: int) -> None:
@@ -133,7 +135,7 @@ def _check_bounds(field: str, seconds: int, low: int, high: int) -> None:
 
 
 @lru_cache(maxsize=8192)
-def _lines(kind: Kind, expression: str, tz: str) -> tuple[_Line, ...]:
+def _lines(kind: Kind, expression: str, tz: str) -> tuple[Line, ...]:
     """Return what all checks with this schedule share: 0.6 kB each, 5 MB at most."""
     if not expression.strip():
         raise ScheduleError("schedule", "The schedule is empty; give an expression.")
@@ -153,13 +155,13 @@ def _lines(kind: Kind, expression: str, tz: str) -> tuple[_Line, ...]:
     raise ScheduleError("kind", f"Kind {kind!r} is unknown; use one of {', '.join(Kind)}.")
 
 
-def _parse_cron(text: str, zone: ZoneInfo) -> _Line:
+def _parse_cron(text: str, zone: ZoneInfo) -> Line:
     fields = text.split()
     if len(fields) != 5 or "\n" in text:
         raise CronSimError("Not one line of five fields")
     has_star = fields[0].startswith("*") or fields[1].startswith("*")
     try:
-        return _Line(CronSim, text, zone, repeats=has_star, catches_up=not has_star)
+        return Line(CronSim, text, zone, repeats=has_star, catches_up=not has_star)
     except CronSimError:
         # cronsim calls 31 February a bad day. When month and all else are good alone, say why.
         for part in ((*fields[:3], "*", fields[4]), ("*", "*", "*", fields[3], "*")):
@@ -168,15 +170,15 @@ def _parse_cron(text: str, zone: ZoneInfo) -> _Line:
         raise ScheduleError("schedule", never) from None
 
 
-def _parse_oncalendar(text: str, zone: ZoneInfo) -> _Line:
+def _parse_oncalendar(text: str, zone: ZoneInfo) -> Line:
     # oncalendar's TzIterator would open any zone file that the last word names.
     words = text.split()
-    if words[-1] in _current_names():
+    if words[-1] in current_names():
         zone = _zone(words.pop())
-    return _Line(BaseIterator, " ".join(words), zone)
+    return Line(BaseIterator, " ".join(words), zone)
 
 
-class _Line:
+class Line:
     """One cron expression or one line of OnCalendar, and how it takes clock jumps.
 
     `repeats`: happens in both passes of a repeated hour, not in the first only.
@@ -196,19 +198,29 @@ class _Line:
         catches_up: bool = False,
     ) -> None:
         wall_times(text, _NAIVE_START)  # raises when the text does not parse
-        self._wall_times, self._text, self._zone = wall_times, text, zone
-        self._repeats, self._catches_up = repeats, catches_up
+        self.text, self.zone = text, zone
+        self.repeats, self.catches_up = repeats, catches_up
+        self._wall_times = wall_times
         # One attribute holds both ends, so that a thread sees a whole interval.
         self._interval: tuple[datetime, datetime | None] | None = None
 
     def next_after(self, after: datetime) -> datetime | None:
+        """Return the first occurrence strictly after `after`; None when there is none."""
         interval = self._interval
         if interval is None or after < interval[0] or (interval[1] and after >= interval[1]):
             interval = self._interval = (after, self._find(after))
         return interval[1]
 
+    def pattern(self) -> CronSim | BaseIterator:
+        """Return what the library made of the text: a set of values for each field."""
+        return self._wall_times(self.text, _NAIVE_START)
+
+    def walls(self, start: datetime, end: datetime) -> list[datetime]:
+        """Return the wall-clock times of [start, end), naive, before any jump is minded."""
+        return list(takewhile(end.__gt__, self._wall_times(self.text, start - SECOND)))
+
     def _find(self, after: datetime) -> datetime | None:
-        local = after.astimezone(self._zone)
+        local = after.astimezone(self.zone)
         wall = local.replace(tzinfo=None, fold=0)
         dues = [self._search(wall, after)]
         setback = local.replace(fold=1).astimezone(UTC) - after
@@ -220,25 +232,25 @@ class _Line:
     def _search(self, wall: datetime, after: datetime) -> datetime | None:
         # cronsim gives up after 50 years too, but each restart would renew them.
         last_year = wall.year + 50
-        while (found := next(self._wall_times(self._text, wall), None)) is not None:
+        while (found := next(self._wall_times(self.text, wall), None)) is not None:
             for instant in self._instants(found):
                 if instant > after:
                     return instant
             if found.year > last_year:
                 break
             # Leap over the gap or the repeated hour, which may hold 3,600 times.
-            wall = max(found, _end_of_jump(found, self._zone) - SECOND)
+            wall = max(found, _end_of_jump(found, self.zone) - SECOND)
         return None
 
     def _instants(self, wall: datetime) -> tuple[datetime, ...]:
         """Return the moments, in order, at which the job of this wall-clock time is due."""
-        local = wall.replace(tzinfo=self._zone)
+        local = wall.replace(tzinfo=self.zone)
         first, second = local.astimezone(UTC), local.replace(fold=1).astimezone(UTC)
-        if first > second and self._catches_up:
-            return (_end_of_jump(wall, self._zone).replace(tzinfo=self._zone).astimezone(UTC),)
+        if first > second and self.catches_up:
+            return (_end_of_jump(wall, self.zone).replace(tzinfo=self.zone).astimezone(UTC),)
         if first > second:
             return ()
-        if first < second and self._repeats:
+        if first < second and self.repeats:
             return (first, second)
         return (first,)
 
@@ -252,37 +264,8 @@ def _end_of_jump(wall: datetime, zone: ZoneInfo) -> datetime:
 
 
 def _zone(name: str) -> ZoneInfo:
-    if name in _current_names():
-        with suppress(ZoneInfoNotFoundError):
-            return ZoneInfo(name)
-    short = name[:MAX_TZ_CHARS]
-    raise ScheduleError("tz", f"Time zone {short!r} is unknown; use an IANA name: Europe/Riga.")
-
-
-# Links to keep: who typed EST meant no Panama, and some places are merged across borders.
-_KEPT = {
-    *("CET", "EET", "EST", "HST", "MET", "MST", "WET", "Iceland", "Africa/Timbuktu"),
-    *("America/Coral_Harbour", "America/Virgin", "Antarctica/South_Pole", "Atlantic/Jan_Mayen"),
-    *("Pacific/Johnston", "Pacific/Ponape", "Pacific/Truk", "Pacific/Yap"),
-}
-
-
-@cache
-def _current_names() -> dict[str, str]:
-    """Map each IANA name to today's name for the same place, read once in 3 ms.
-
-    tzdata.zi lists zones (`Z name ...`) and links (`L target name`). A link is
-    an old name unless zone.tab still lists it for a country (Europe/Amsterdam).
-    """
-    data = files("tzdata") / "zoneinfo"
-    rows = [row.split("\t") for row in (data / "zone.tab").read_text("utf-8").splitlines()]
-    listed = {row[2] for row in rows if len(row) > 2}
-    kept = listed | _KEPT
-    names: dict[str, str] = {}
-    for line in (data / "tzdata.zi").read_text("utf-8").splitlines():
-        match line.split():
-            case ["Z", name, *_] if name != "Factory":
-                names[name] = name
-            case ["L", target, name]:
-                names[name] = target if target in listed and name not in kept else name
-    return names
+    zone = zone_of_name(name)
+    if zone is None:
+        short = name[:MAX_TZ_CHARS]
+        raise ScheduleError("tz", f"Time zone {short!r} is unknown; use an IANA name: Europe/Riga.")
+    return zone

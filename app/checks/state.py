@@ -155,22 +155,24 @@ def meaning(rules: Rules, status: Status, event: Event) -> Action:
     if rules.methods == "POST" and event.scheme != "email" and event.method != "POST":
         return Action.IGN
     if rules.filter_http_body and event.scheme != "email":
-        return _by_keyword(rules, event.body.decode("utf-8", "replace"))
+        return by_keyword(rules, event.body.decode("utf-8", "replace"))[0]
     if event.exit_status is not None:
         return Action.FAIL if event.exit_status else Action.SUCCESS
     return event.action
 
 
-def _by_keyword(rules: Rules, text: str) -> Action:
+def by_keyword(rules: Rules, text: str) -> tuple[Action, str]:
+    """Return what a body means, and the word that decides it; "" when it has none of them."""
     wanted = (
         (rules.failure_kw, Action.FAIL),
         (rules.success_kw, Action.SUCCESS),
         (rules.start_kw, Action.START),
     )
     for keywords, action in wanted:
-        if any(word in text for word in map(str.strip, keywords.split(",")) if word):
-            return action
-    return Action.FAIL if rules.filter_default_fail else Action.IGN
+        for word in map(str.strip, keywords.split(",")):
+            if word and word in text:
+                return action, word
+    return Action.FAIL if rules.filter_default_fail else Action.IGN, ""
 
 
 def counts_after_hand(state: State, event: Event) -> bool:

@@ -8,6 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from app.alerts.models import Channel
+from app.pages import channel_checks
 
 SIDES = (("down", "When a check goes down"), ("up", "When it is up again"))
 METHODS = (("GET", "GET"), ("POST", "POST"), ("PUT", "PUT"))
@@ -32,6 +33,7 @@ class ChannelForm(forms.Form):
         super().__init__(*args, **kwargs)
         if channel.pk:
             del self.fields["all_checks"]
+            self.fields["checks"] = channel_checks.field(channel)
 
     def typed(self, config: dict[str, Any]) -> dict[str, Any]:
         """Return the fields that give this config."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
@@ -12,15 +13,18 @@ from django.db import transaction
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from app.alerts import outbox
-from app.alerts.models import Channel
+from app.alerts.models import Channel, Notification
+from app.pages import channel_checks, channel_tests
 from app.pages.access import Access, open_channel, open_project, page
 from app.pages.channel_forms import FORMS, ChannelForm
-from app.pages.channel_words import target
+from app.pages.channel_tests import Trial
+from app.pages.channel_words import target, why_disabled
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,7 @@ class Line:
     """A channel as a line of the list; `shape` is the icon that goes with `state`.
 
     `is_kept`: what it sends stays on this server, for want of a mail server.
+    `why` and `way_back` are of a disabled one.
     """
 
     channel: Channel
@@ -36,6 +41,9 @@ class Line:
     state: str
     shape: str
     is_kept: bool
+    why: str = ""
+    way_back: str = ""
+    trial: Trial | None = None
 
 
 @never_cache
@@ -46,10 +54,33 @@ def channel_list(request: HttpRequest, project: UUID) -> HttpResponse:
     access, now = open_project(request, project), timezone.now()
     channels = Channel.objects.visible_to(request.user).filter(project=access.project)
     counts = dict(channels.annotate(n=Count("checks")).values_list("pk", "n"))
-    lines = [_line(channel, counts.get(channel.pk, 0)) for channel in channels.order_by("pk")]
-    is_kept = any(line.is_kept for line in lines)
-    context = {"lines": lines, "now": now, "mail_is_kept": is_kept, "nav": "channels"}
+    tests = channel_tests.latest(access.project, now)
+    lines = [
+        _line(channel, counts.get(channel.pk, 0), tests.get(channel.pk), now)
+        for channel in channels.order_by("pk")
+    ]
+    context = {
+        "lines": lines,
+        "now": now,
+        "mail_is_kept": any(line.is_kept for line in lines),
+        "has_webhooks": any(line.channel.kind == Channel.Kind.WEBHOOK for line in lines),
+        "nav": "channels",
+    }
     return page(request, access, "pages/channels.html", context)
+
+
+@never_cache
+@require_safe
+@login_required
+def row(request: HttpRequest, code: UUID) -> HttpResponse:
+    """Show one line of the list, when its test is over; 204 while it waits."""
+    access, channel = open_channel(request, code)
+    now = timezone.now()
+    test = channel_tests.latest(access.project, now).get(channel.pk)
+    line = _line(channel, channel.checks.count(), test, now)
+    if line.trial and line.trial.is_waiting:
+        return HttpResponse(status=204)
+    return page(request, access, "pages/_channel.html", {"line": line, "now": now, "is_news": True})
 
 
 @never_cache
@@ -87,6 +118,7 @@ def edit(request: HttpRequest, code: UUID) -> HttpResponse:
     channel.name, channel.config = form.cleaned_data["name"], form.config()
     with _held(channel):
         channel.save(update_fields=["name", "config"])
+        channel_checks.assign(channel, form.cleaned_data["checks"])
     messages.success(request, "Saved.")
     return redirect("channels", access.project.code)
 
@@ -99,8 +131,7 @@ def test(request: HttpRequest, code: UUID) -> HttpResponse:
     access.require_write()
     with _held(channel):
         outbox.send_test(channel, timezone.now())
-    messages.info(request, "A test is on its way. Reload this page to see how it went.")
-    return redirect("channels", access.project.code)
+    return redirect(f"{reverse('channels', args=[access.project.code])}#{channel.code}")
 
 
 @require_POST
@@ -123,7 +154,8 @@ def delete(request: HttpRequest, code: UUID) -> HttpResponse:
     access, channel = open_channel(request, code)
     access.require_write()
     if request.method != "POST":
-        context = {"line": _line(channel, channel.checks.count()), "nav": "channel"}
+        line = _line(channel, channel.checks.count(), None, timezone.now())
+        context = {"line": line, "nav": "channel"}
         return page(request, access, "pages/channel_delete.html", context)
     deleted, _ = channel.delete()
     if not deleted:
@@ -144,19 +176,22 @@ def _is_kept(channel: Channel) -> bool:
     return channel.kind == Channel.Kind.EMAIL and not settings.EMAIL_HOST
 
 
-def _line(channel: Channel, checks: int) -> Line:
+def _line(channel: Channel, checks: int, test: Notification | None, now: datetime) -> Line:
     is_kept = _is_kept(channel)
+    state, shape = _state(channel, is_kept)
+    why, way_back = why_disabled(channel) if channel.disabled_at else ("", "")
+    trial = channel_tests.in_words(test, now, is_kept) if test else None
+    return Line(channel, checks, target(channel), state, shape, is_kept, why, way_back, trial)
+
+
+def _state(channel: Channel, is_kept: bool) -> tuple[str, str]:
     if channel.disabled_at:
-        state, shape = "disabled", "down"
-    elif channel.last_error:
-        state, shape = "failing", "late"
-    elif is_kept:
-        state, shape = "only kept", "late"
-    elif channel.last_sent_at:
-        state, shape = "working", "up"
-    else:
-        state, shape = "not tried yet", "new"
-    return Line(channel, checks, target(channel), state, shape, is_kept)
+        return "disabled", "down"
+    if channel.last_error:
+        return "failing", "late"
+    if is_kept:
+        return "only kept", "late"
+    return ("working", "up") if channel.last_sent_at else ("not tried yet", "new")
 
 
 def _form_page(

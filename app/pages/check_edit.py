@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib import messages
@@ -19,10 +18,16 @@ from django.views.decorators.http import require_http_methods
 from app.accounts.models import Project
 from app.alerts.models import Channel
 from app.checks.models import Check
-from app.checks.schedule import Kind
 from app.pages.access import Access, gone_is_404, open_check, open_project, page
-from app.pages.check_form import COLUMNS, CheckForm, zone_names
+from app.pages.check_form import COLUMNS, PREVIEWED, CheckForm, zone_names
+from app.pages.filter_trial import trial
+from app.pages.schedule_preview import preview
 from app.wakeups import NOTIFIER, wake
+
+TWIN = (
+    "Another check of this project has the slug {slug!r} too. Pings by slug are refused until "
+    "one of the two has another one; pings by id go on."
+)
 
 
 @never_cache
@@ -44,6 +49,7 @@ def add(request: HttpRequest, project: UUID) -> HttpResponse:
         check.save()
         check.channels.set(_still_there(form))
     messages.success(request, "The check is ready. Let the job ping the address below.")
+    _warn_of_twin(request, form)
     return redirect("check", check.code)
 
 
@@ -61,6 +67,7 @@ def edit(request: HttpRequest, code: UUID) -> HttpResponse:
     with gone_is_404():
         _store(form, now)
     messages.success(request, "Saved.")
+    _warn_of_twin(request, form)
     return redirect("check", code)
 
 
@@ -87,23 +94,34 @@ def _is_full(project: Project) -> bool:
     return project.checks.count() >= settings.CHECK_LIMIT
 
 
-def _preview(form: CheckForm) -> dict[str, Any]:
-    """Return the next dates as the clock of the check's zone shows them."""
-    rule = form.rule()
-    local = [date.astimezone(ZoneInfo(rule.tz)) for date in form.dates()]
-    shown = [
-        (f"{date:%a} {date.day} {date:%b %Y, %H:%M:%S %Z}", date.isoformat()) for date in local
-    ]
-    return {"is_simple": rule.kind == Kind.SIMPLE, "dates": shown}
+def _warn_of_twin(request: HttpRequest, form: CheckForm) -> None:
+    if form.has_twin():
+        messages.warning(request, TWIN.format(slug=form.cleaned_data["slug"]), "late")
 
 
 def _page(request: HttpRequest, access: Access, form: CheckForm, title: str | None) -> HttpResponse:
-    is_preview = "preview" in request.POST and form.is_valid()
+    part, previews = request.POST.get("preview", ""), _previews(form, access)
+    if part in PREVIEWED:
+        form.forgive_all_but(PREVIEWED[part])
     context = {
         "form": form,
         "title": title,
         "zones": zone_names(),
-        "preview": _preview(form) if is_preview else None,
+        "has_twin": title and form.has_twin(),
         "nav": "check",
+        **previews,
     }
+    if part in PREVIEWED and "HX-Request" in request.headers:
+        context["wrong"] = [errors[0] for errors in form.errors.values()]
+        return page(request, access, f"pages/_preview_{part}.html", context)
     return page(request, access, "pages/check_edit.html", context, 422 if form.errors else 200)
+
+
+def _previews(form: CheckForm, access: Access) -> dict[str, Any]:
+    """Return what the form would mean, as far as it is clean."""
+    rules, context = form.rules(), dict[str, Any]()
+    if form.is_clean("schedule"):
+        context["preview"] = preview(rules.schedule, rules.grace, form.now, access.zone)
+    if form.is_bound and form.is_clean("words"):
+        context["trial"] = trial(rules, form.cleaned_data.get("try_body", ""))
+    return context

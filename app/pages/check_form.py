@@ -1,6 +1,8 @@
 """The form of a check: this is where what a person types becomes its rules."""
 
-from datetime import datetime
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 from zoneinfo import available_timezones
@@ -18,10 +20,10 @@ from app.checks.schedule import (
     Kind,
     Schedule,
     ScheduleError,
-    canonical_tz,
-    upcoming,
     validate,
 )
+from app.checks.state import Rules
+from app.checks.zones import canonical_tz
 from app.pages.amount import AmountField
 from app.pages.channel_words import title
 
@@ -38,6 +40,11 @@ SHARED_COLUMNS = (
 COLUMNS = (*SHARED_COLUMNS, "period_seconds", "grace_seconds", "methods")
 # What the stylesheet hides: fields that do not apply to what was chosen.
 _OF_OTHER_KINDS = {"simple": ("schedule", "tz"), "cron": ("period",), "oncalendar": ("period",)}
+# What each preview shows, and so what may be wrong with it.
+PREVIEWED = {
+    "schedule": ("kind", "period", "grace", "schedule", "tz"),
+    "words": ("failure_kw", "success_kw", "start_kw", "filter_default_fail", "try_body"),
+}
 _OF_WORDS = ("failure_kw", "success_kw", "start_kw", "filter_default_fail")
 
 if TYPE_CHECKING:
@@ -100,18 +107,43 @@ class CheckForm(CheckModelForm):
         widget=forms.TextInput(attrs={"list": "zones", "autocomplete": "off"}),
         help_text="The zone of the clock that starts the job, such as Europe/Riga.",
     )
-    only_post = forms.BooleanField(required=False, label="Only POST requests count as pings")
+    only_post = forms.BooleanField(
+        required=False,
+        label="Only POST requests count as pings",
+        help_text="For an address that chats, mails or browsers may open: what comes by GET or "
+        "HEAD is put into the log and changes nothing.",
+    )
     manual_resume = forms.BooleanField(
-        required=False, label="When paused, stay paused until somebody resumes it"
+        required=False,
+        label="When paused, stay paused until somebody resumes it",
+        help_text="Otherwise the first ping after a pause resumes the check by itself.",
     )
     filter_http_body = forms.BooleanField(
-        required=False, label="Judge pings by words in their body"
+        required=False,
+        label="Judge pings by words in their body",
+        help_text="For a job that cannot say by its address how it went, but sends its output.",
     )
-    failure_kw = forms.CharField(required=False, max_length=200, label="Failure words")
-    success_kw = forms.CharField(required=False, max_length=200, label="Success words")
-    start_kw = forms.CharField(required=False, max_length=200, label="Start words")
+    failure_kw = forms.CharField(
+        required=False, max_length=200, label="Failure words", help_text="Such as: ERROR, failed"
+    )
+    success_kw = forms.CharField(
+        required=False, max_length=200, label="Success words", help_text="Such as: done, 0 errors"
+    )
+    start_kw = forms.CharField(
+        required=False, max_length=200, label="Start words", help_text="Such as: starting"
+    )
     filter_default_fail = forms.BooleanField(
-        required=False, label="A body with none of these words is a failure, instead of ignored"
+        required=False,
+        label="A body with none of these words is a failure",
+        help_text="Otherwise it is put into the log and changes nothing.",
+    )
+    try_body = forms.CharField(
+        label="Try a body",
+        required=False,
+        max_length=10_000,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
+        help_text="Paste what the job prints, and see what it would mean. It is not saved.",
     )
     channels = ChannelChoice(
         queryset=Channel.objects.none(),
@@ -161,9 +193,30 @@ class CheckForm(CheckModelForm):
         period = data["period"] or self.instance.period_seconds
         return Schedule(Kind(data["kind"]), period, data["schedule"], data["tz"])
 
-    def dates(self) -> list[datetime]:
-        """Return the next dates on which the job is due."""
-        return upcoming(self.rule(), self.now, 3)
+    def forgive_all_but(self, names: Collection[str]) -> None:
+        """Forget what is wrong elsewhere: who looks at a preview has not finished yet."""
+        for name in self.errors.keys() - set(names):
+            del self.errors[name]
+
+    def rules(self) -> Rules:
+        """Return what was typed as rules, where it is clean, and what is stored elsewhere."""
+        data = self.cleaned_data if self.is_bound else {}
+        stored = self.instance.rules
+        if self.is_bound and self.is_clean("schedule"):
+            grace = timedelta(seconds=data["grace"])
+            stored = replace(stored, schedule=self.rule(), grace=grace)
+        names = ("filter_http_body", *_OF_WORDS)
+        return replace(stored, **{name: data[name] for name in names if name in data})
+
+    def is_clean(self, preview: str) -> bool:
+        """Return True when nothing is wrong with what a preview shows."""
+        return not (self.is_bound and self.errors.keys() & {*PREVIEWED[preview]})
+
+    def has_twin(self) -> bool:
+        """Return True when another check of the project has the slug that is stored or typed."""
+        slug = self.cleaned_data.get("slug") if self.is_bound else self.instance.slug
+        others = self.instance.project.checks.exclude(pk=self.instance.pk)
+        return bool(slug) and others.filter(slug=slug).exists()
 
     def save(self, commit: bool = True) -> Check:
         """Return the check with its new rules; the caller writes it."""

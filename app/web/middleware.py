@@ -1,10 +1,12 @@
 """What every answer of the pages carries."""
 
+import re
 from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
+from django.template.loader import render_to_string
 
 POLICY = "; ".join(
     (
@@ -19,6 +21,7 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+_LOCAL = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?\Z")
 
 
 def content_security_policy(
@@ -67,3 +70,31 @@ def reload_to_sign_in(
         return response
 
     return middleware
+
+
+def https_is_known(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
+    """Name the missing header instead of sending a browser in circles. Before SecurityMiddleware.
+
+    Browsers send Sec-Fetch headers over https only (and to the machine they
+    run on): who sends one and seems to come by http is behind a proxy that
+    keeps X-Forwarded-Proto to itself.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if not _goes_in_circles(request):
+            return get_response(request)
+        text = render_to_string("web/https_unknown.html", {"site_root": settings.SITE_ROOT})
+        policy = {"Content-Security-Policy": "default-src 'none'"}
+        return HttpResponse(text, status=400, headers=policy)
+
+    return middleware
+
+
+def _goes_in_circles(request: HttpRequest) -> bool:
+    is_page = request.headers.get("Sec-Fetch-Dest") == "document"
+    is_here = _LOCAL.search(request.META.get("HTTP_HOST", ""))
+    return bool(
+        settings.SECURE_SSL_REDIRECT and is_page and not is_here and not request.is_secure()
+    )

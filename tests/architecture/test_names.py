@@ -9,6 +9,8 @@ FORBIDDEN = {"utils", "util", "helpers", "helper", "common", "misc", "lib", "ser
 
 # Tests of several modules at once, and of files that are no modules.
 TOGETHER = {
+    "tests/app/pages/test_accessibility.py",  # all pages, in Chromium, for everybody
+    "tests/app/pages/test_keyboard.py",  # the pages that one works with
     "tests/app/pages/test_in_a_browser.py",  # all pages, in Chromium
     "tests/app/pings/test_ping_path.py",  # receiver, journal, drain and database together
     "tests/app/web/test_style.py",  # the stylesheet

@@ -18,7 +18,6 @@ from app.checks.schedule import (
     Kind,
     Schedule,
     ScheduleError,
-    canonical_tz,
     next_due,
     upcoming,
     validate,
@@ -551,34 +550,3 @@ def test_no_text_raises_anything_but_schedule_error(kind: Kind, expression: str,
     except ScheduleError:
         with pytest.raises(ScheduleError):
             validate(schedule)
-
-
-# --- names
-
-
-@pytest.mark.parametrize(
-    ("name", "current"),
-    [
-        ("Europe/Kiev", "Europe/Kyiv"),
-        ("Asia/Calcutta", "Asia/Kolkata"),
-        ("US/Eastern", "America/New_York"),
-        # zone.tab lists it, though tzdata has it as a link to Brussels
-        ("Europe/Amsterdam", "Europe/Amsterdam"),
-        ("UTC", "UTC"),
-        ("Etc/GMT+5", "Etc/GMT+5"),
-        ("EST", "EST"),
-        ("Iceland", "Iceland"),
-        ("Mars/Olympus", "Mars/Olympus"),
-    ],
-)
-def test_a_renamed_zone_gets_today_s_name(name: str, current: str) -> None:
-    assert canonical_tz(name) == current
-
-
-def test_every_current_name_is_valid_keeps_its_name_and_the_time() -> None:
-    for name, current in module._current_names().items():
-        assert len(name) <= module.MAX_TZ_CHARS
-        validate(cron("* * * * *", current))
-        assert canonical_tz(current) == current
-        old, new = (NOW.astimezone(ZoneInfo(tz)).utcoffset() for tz in (name, current))
-        assert old == new

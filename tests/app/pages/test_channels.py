@@ -1,5 +1,7 @@
 """The channels of a project."""
 
+import re
+
 import pytest
 from django.conf import settings
 from django.test import Client
@@ -187,13 +189,38 @@ def test_with_a_mail_server_there_is_nothing_to_warn_of(owner: Client, world: Wo
         assert "EMAIL_HOST" not in text
 
 
-def test_a_disabled_channel_says_why_and_comes_back(owner: Client, world: World) -> None:
-    outbox.disable(world.channel, "mailbox is gone", timezone.now())
+@pytest.mark.parametrize(
+    ("reason", "why", "way_back"),
+    [
+        ("unsubscribed", "followed the unsubscribe link", "Ask who reads this mailbox"),
+        ("the webhook answered 410 Gone", "gone for good", "Make a new address there"),
+        (
+            "the mail server refused the address: 550 5.1.1 no such user",
+            "does not exist or is closed",
+            "Correct the address with Edit",
+        ),
+        ("the e-mail address is not valid", "no mail can be sent", "Correct the address"),
+        ("<b>odd</b>", "&lt;b&gt;odd", "Correct what is wrong"),
+        ("", "no reason was given", "Correct what is wrong"),
+    ],
+)
+def test_a_disabled_channel_says_why_and_comes_back(
+    reason: str, why: str, way_back: str, owner: Client, world: World
+) -> None:
+    outbox.disable(world.channel, reason, timezone.now())
     page = page_of(owner, world)
-    assert "mailbox is gone" in page
+    assert why in page
+    assert way_back in page
     assert "then enable it" in page
     owner.post(reverse("channel_enable", args=[world.channel.code]))
     assert Channel.objects.get().disabled_at is None
+
+
+def test_two_webhooks_to_one_host_can_be_told_apart(owner: Client, world: World) -> None:
+    for path in ("T1", "T2"):
+        add(owner, world, "webhook", form_of_webhook(down_url=f"https://hooks.example.org/{path}"))
+    names = set(re.findall(r"POST hooks.example.org #[0-9a-f]{4}", page_of(owner, world)))
+    assert len(names) == 2
 
 
 def test_a_webhooks_secret_path_is_not_shown_in_lists(owner: Client, world: World) -> None:
@@ -229,5 +256,5 @@ def test_the_number_of_queries_does_not_grow(
         config = {"to": f"{number}@example.org"}
         channel = Channel.objects.create(project=world.project, kind="email", config=config)
         channel.checks.add(world.check)
-    with django_assert_num_queries(5):  # session, user, memberships, counts, channels
+    with django_assert_num_queries(6):  # session, user, memberships, counts, tests, channels
         page_of(owner, world)

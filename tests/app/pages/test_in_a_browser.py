@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from app.accounts.sign_in import make_link
+from app.alerts.models import Notification
 from app.checks.models import Check
 from tests.app.pages.world import PASSWORD, World, make_ping, make_world
 
@@ -69,7 +70,7 @@ def test_a_check_is_previewed_added_edited_and_paused(
         page.get_by_label("Expression", exact=True).fill("*/10 * * * *")
         page.get_by_label("Time zone").fill("Europe/Riga")
         page.get_by_role("button", name="Preview").click()
-        expect(page.get_by_role("status").get_by_role("listitem")).to_have_count(3)
+        expect(page.locator("#preview ol").get_by_role("listitem")).to_have_count(5)
         page.get_by_label("Name").press("Enter")
         expect(page.get_by_role("heading", name="sync invoices")).to_be_visible()
         check = Check.objects.get(slug="sync-invoices")
@@ -182,3 +183,40 @@ def test_a_link_from_the_command_line_wants_one_click(
         page.goto(f"/sign-in/{link}")
         page.get_by_role("button", name="Sign in").click()
         expect(page.get_by_role("heading", name="Checks")).to_be_visible()
+
+
+def test_the_preview_follows_what_is_typed(
+    chromium: Browser, live_server: LiveServer, site: World
+) -> None:
+    with opened(chromium, live_server) as page:
+        sign_in(page)
+        page.goto(reverse("check_edit", args=[site.check.code]))
+        box = page.locator("#preview")
+        expect(box).to_contain_text("Every day")
+        page.get_by_label("Cron expression").check()
+        page.get_by_label("Expression", exact=True).fill("30 3 * * *")
+        page.get_by_label("Time zone").fill("Europe/Riga")
+        expect(box).to_contain_text("jumps from 03:00 to 04:00: the run at 03:30 happens at 04:00")
+        page.get_by_label("Expression", exact=True).fill("61 3 * * *")
+        expect(box).to_contain_text("Cannot read '61 3 * * *'")
+        page.get_by_text("Which pings count").click()
+        page.get_by_label("Judge pings by words").check()
+        page.get_by_label("Failure words").fill("ERROR")
+        page.get_by_label("Try a body").fill("an ERROR here")
+        expect(page.locator("#trial")).to_contain_text("has the failure word “ERROR”")
+        assert Check.objects.get().kind == "simple"
+
+
+def test_the_result_of_a_test_shows_by_itself(
+    chromium: Browser, live_server: LiveServer, site: World
+) -> None:
+    assert site
+    with opened(chromium, live_server) as page:
+        sign_in(page)
+        page.get_by_role("link", name="Channels").click()
+        page.get_by_role("button", name="Test").click()
+        expect(page.get_by_text("A test is on its way.")).to_be_visible()
+        Notification.objects.update(state="failed", error="no route to the mail server")
+        said = "The test failed: no route to the mail server"
+        expect(page.locator("p.trial")).to_have_text(said)
+        expect(page.locator("#said")).to_have_text(f"owner@example.org: {said}")

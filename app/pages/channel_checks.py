@@ -1,0 +1,78 @@
+"""Which checks a channel tells of: the part of its form that chooses them."""
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.db.models import QuerySet
+
+from app.alerts.models import Channel
+from app.checks.models import Check
+
+MOST_BOXES = 50  # to tick one by one; beyond that whole groups are chosen
+KEEP, ALL, NONE = "keep", "all", "none"
+TAG = "tag:"
+
+if TYPE_CHECKING:
+    CheckChoices = forms.ModelMultipleChoiceField[Check]
+else:
+    CheckChoices = forms.ModelMultipleChoiceField
+
+
+def field(channel: Channel) -> forms.Field:
+    """Return a box for each check, or, when they are many, a choice of groups."""
+    checks = _of_project(channel)
+    told = channel.checks.count()
+    if checks.count() <= MOST_BOXES:
+        boxes = CheckChoices(
+            queryset=checks.order_by("name", "pk"),
+            required=False,
+            widget=forms.CheckboxSelectMultiple,
+            initial=channel.checks.all(),
+        )
+        boxes.label = "Checks"
+        return boxes
+    return forms.ChoiceField(
+        label="Checks",
+        choices=[
+            (KEEP, f"As it is: {told} of {checks.count()} checks"),
+            (ALL, "All checks that the project has now"),
+            (NONE, "None"),
+            *((f"{TAG}{tag}", f"Those with the tag {tag}, and no others") for tag in _tags(checks)),
+        ],
+    )
+
+
+def assign(channel: Channel, chosen: Any) -> None:
+    """Let the channel tell of what the field's cleaned value says. In the caller's transaction."""
+    if chosen == KEEP:
+        return
+    wanted = _wanted(channel, chosen)
+    told = set(channel.checks.values_list("pk", flat=True))
+    channel.checks.remove(*told - wanted)
+    channel.checks.add(*_still_there(wanted - told))
+
+
+def _wanted(channel: Channel, chosen: Any) -> set[int]:
+    if not isinstance(chosen, str):
+        return {check.pk for check in chosen}
+    if chosen == NONE:
+        return set()
+    rows = _of_project(channel).values_list("pk", "tags")
+    tag = chosen.removeprefix(TAG)
+    return {pk for pk, tags in rows if chosen == ALL or tag in tags.split()}
+
+
+def _still_there(wanted: Collection[int]) -> list[int]:
+    """Return the checks, locked; without those that another tab has deleted since."""
+    rows = Check.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk")
+    return list(rows.values_list("pk", flat=True))
+
+
+def _of_project(channel: Channel) -> QuerySet[Check]:
+    return Check.objects.filter(project=channel.project_id)
+
+
+def _tags(checks: QuerySet[Check]) -> list[str]:
+    texts = checks.exclude(tags="").values_list("tags", flat=True)
+    return sorted({tag for text in texts for tag in text.split()})
