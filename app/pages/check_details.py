@@ -1,88 +1,66 @@
 """One check: what is known of it, its log, and the verbs that need one click."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from itertools import pairwise
+from hashlib import blake2s
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from app.checks.models import Check, Flip
+from app.checks.models import Check
 from app.checks.state import Shown
-from app.pages import words
+from app.pages import downtimes, log_filter, log_rows, runs_chart, words, zone_choice
 from app.pages.access import gone_is_404, open_check, page
 from app.pages.channel_words import title
+from app.pages.first_ping import is_awaited
 from app.pages.next_page import own_path
-from app.pings.models import Ping
+from app.pages.snippets import snippets
+from app.pages.zone_choice import ZoneChoice
+from app.pings.log import Log
 
-LOG_PAGE = 50
 BRIEF = 5
-LOG_COLUMNS = (
-    "n",
-    "received_at",
-    "action",
-    "exit_status",
-    "method",
-    "scheme",
-    "remote_addr",
-    "user_agent",
-    "has_body",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A flip, and how long the status lasted; None when it still does."""
-
-    flip: Flip
-    lasted: str | None
 
 
 @never_cache
 @require_safe
 @login_required
 def details(request: HttpRequest, code: UUID) -> HttpResponse:
-    """Show a check."""
+    """Show a check; to a page that is open already, nothing when it saw it."""
     access, check = open_check(request, code)
     now = timezone.now()
-    pings, older = _log(check, request.GET.get("before", ""))
-    notes = check.notifications.select_related("channel").order_by("-pk")[:BRIEF]
+    choice = zone_choice.choose(request.GET.get("zone", ""), access.zone, check)
+    seen = fingerprint(check, now, choice.zone, access.member.role)
+    is_live = "HX-Request" in request.headers
+    if is_live and request.GET.get("seen") == seen:
+        return HttpResponse(status=204)
+    pings = Log(check)
+    log = log_rows.shown(pings, request.GET, choice, is_live=is_live)
+    if log is None:
+        return HttpResponse(status=204, headers={"HX-Refresh": "true"})
     context = {
-        **_facts(check, now, access.zone),
-        "pings": pings,
-        "older": older,
-        "is_first_page": "before" not in request.GET,
-        "changes": _changes(list(check.flips.order_by("-at", "-pk")[: BRIEF + 1])),
-        "notifications": [(note, title(note.channel)) for note in notes],
-        "tells": _told(check),
-        "ping_endpoint": settings.PING_ENDPOINT,
-        "nav": "check",
+        **_facts(check, now, choice.zone),
+        **_history(check, pings, now, choice.zone),
+        **_ways(check),
+        **_links(log, choice, seen),
+        "log": log,
     }
     return page(request, access, "pages/check_details.html", context)
 
 
-@never_cache
-@require_safe
-@login_required
-def body(request: HttpRequest, code: UUID, n: int) -> HttpResponse:
-    """Show what a ping carried: as text, whatever it claims to be."""
-    _, check = open_check(request, code)
-    ping = get_object_or_404(Ping, check_ref=check, n=n, body__isnull=False)
-    response = HttpResponse(bytes(ping.body or b""), content_type="text/plain; charset=utf-8")
-    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
+def fingerprint(check: Check, now: datetime, *shown_too: object) -> str:
+    """Return what differs whenever the page does: the row, the passing deadlines, the minute."""
+    row = [getattr(check, field.attname) for field in Check._meta.concrete_fields]
+    minute = now.replace(second=0, microsecond=0)
+    seen = repr((row, check.shown(now), minute, *map(str, shown_too)))
+    return blake2s(seen.encode(), digest_size=8).hexdigest()
 
 
 @require_POST
@@ -114,35 +92,60 @@ def _facts(check: Check, now: datetime, zone: tzinfo) -> dict[str, Any]:
     state, rules = check.state, check.rules
     shown = check.shown(now)
     since = {Shown.LATE: state.due_at, Shown.DOWN: state.down_at}.get(shown)
+    line = words.context(state, rules.grace, rules.manual_resume, shown, now, zone, words.A_MINUTE)
     return {
         "check": check,
         "now": now,
         "status": shown,
+        "down": shown is Shown.DOWN,
         "since": since or state.status_since,
-        "line": words.context(state, rules.grace, rules.manual_resume, shown, now, zone),
+        "line": line,
         "schedule": words.schedule(rules.schedule),
         "grace": words.exact(check.grace_seconds),
         "took": words.run_time(state.last_duration) if state.last_duration else "",
+        "tells": _told(check),
+        "is_awaited": is_awaited(check),
+        "nav": "check",
+    }
+
+
+def _history(check: Check, pings: Log, now: datetime, zone: tzinfo) -> dict[str, Any]:
+    runs = pings.last_runs(runs_chart.RUNS)
+    notes = check.notifications.select_related("channel").order_by("-pk")[:BRIEF]
+    return {
+        "chart": runs_chart.chart(runs),
+        "runs_from": words.clock(runs[0].ended_at, now, zone) if runs else "",
+        "runs_to": words.clock(runs[-1].ended_at, now, zone) if runs else "",
+        "months": downtimes.months(check, now, zone),
+        "changes": downtimes.changes(check),
+        "notifications": [(note, title(note.channel)) for note in notes],
+    }
+
+
+def _ways(check: Check) -> dict[str, Any]:
+    """Return how the check is pinged, and who else answers to its slug."""
+    others = Check.objects.filter(project=check.project_id, slug=check.slug).exclude(pk=check.pk)
+    return {
+        "snippets": snippets(check),
+        "ping_endpoint": settings.PING_ENDPOINT,
+        "same_slug": others.only("code", "name").first() if check.slug else None,
+    }
+
+
+def _links(log: log_rows.Shown, choice: ZoneChoice, seen: str) -> dict[str, Any]:
+    """Return the zone, and the addresses that keep it."""
+    before = [] if log.before is None else [("before", str(log.before))]
+    kept = [*before, *log.filter.pairs]
+    again = [*kept, *choice.pairs, ("floor", str(log.floor)), ("seen", seen)]
+    return {
+        "zone": choice.zone,
+        "choice": choice,
+        "kept": kept,
+        "zone_query": log_filter.address("", choice.pairs),
+        "poll": log_filter.address("", again),
     }
 
 
 def _told(check: Check) -> str:
     channels = check.channels.order_by("pk")
     return ", ".join(title(one) + (": disabled" if one.disabled_at else "") for one in channels)
-
-
-def _log(check: Check, before: str) -> tuple[list[dict[str, Any]], int | None]:
-    """Return a page of the log, newest first, and where the next one begins."""
-    pings = Ping.objects.filter(check_ref=check).annotate(has_body=Q(body__isnull=False))
-    # ASCII digits only, and no more than a bigint holds.
-    if before.isascii() and before.isdigit() and len(before) < 19:
-        pings = pings.filter(n__lt=int(before))
-    found = list(pings.order_by("-n").values(*LOG_COLUMNS)[: LOG_PAGE + 1])
-    rows = found[:LOG_PAGE]
-    return rows, rows[-1]["n"] if len(found) > LOG_PAGE else None
-
-
-def _changes(flips: Sequence[Flip]) -> list[Change]:
-    """Return the flips, newest first, each with how long its status lasted."""
-    lasted = [words.duration(later.at - earlier.at) for later, earlier in pairwise(flips)]
-    return [Change(flip, span) for flip, span in zip(flips[:BRIEF], [None, *lasted], strict=False)]

@@ -19,7 +19,7 @@ from tests.app.pages.world import World, client_of, form_of_check
 PUBLIC = {"sign_in", "sign_in_mail", "sign_in_link", "sign_out", "unsubscribe"}
 OWN = {"home", "projects", "project_add"}  # of whoever comes
 POST_ONLY = {"check_pause", "check_resume", "channel_test", "channel_enable"}
-READ = {"project", "checks", "check", "ping_body", "channels", "channel_row"}
+READ = {"project", "checks", "check", "ping_body", "ping", "first_ping", "channels", "channel_row"}
 NAMES = [pattern.name for pattern in urlpatterns if pattern.name]
 PROTECTED = [name for name in NAMES if name not in PUBLIC]
 OF_A_PROJECT = [name for name in PROTECTED if name not in OWN]
