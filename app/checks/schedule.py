@@ -81,7 +81,7 @@ def next_due(schedule: Schedule, after: datetime) -> datetime | None:
         if schedule.kind == Kind.SIMPLE:
             _check_bounds("period", schedule.period_seconds, 1, sys.maxsize)
             return after + timedelta(seconds=schedule.period_seconds)
-        lines = lines_of(schedule)
+        lines = _lines(schedule.kind, schedule.expression, schedule.tz)
         return min((due for line in lines if (due := line.next_after(after))), default=None)
     except OverflowError:
         return None

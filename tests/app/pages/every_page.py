@@ -46,7 +46,7 @@ NO_PAGES = {
     "ping_body": "plain text",
     "sign_out": "only POST",
     "sign_in_mail": "only POST",
-    "sign_in_link": "as SPENT",
+    "sign_in_link": "signs in; a spent one is among the states",
 }
 LONG = "warehouse-load-of-the-regional-offices-with-a-name-that-nobody-can-break " + "x" * 27
 
