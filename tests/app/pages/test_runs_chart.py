@@ -46,7 +46,9 @@ def test_only_the_last_runs_are_drawn_from_left_to_right() -> None:
     [(0, 0.05, 0.05), (0.3, 0.1, 0.3), (7, 2, 8), (90, 30, 90), (3_600, 900, 3_600)],
 )
 def test_the_scale_has_few_round_steps(longest: float, step: float, top: float) -> None:
-    assert scale(longest) == (step, pytest.approx(top))
+    found = scale(longest)
+    assert found[0] == step
+    assert found[1] == pytest.approx(top)
 
 
 @given(st.lists(st.floats(0, 259_199), min_size=1, max_size=40))
