@@ -1,6 +1,5 @@
 """When a check was down: its last changes, and three months of uptime."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from itertools import pairwise
@@ -55,7 +54,7 @@ def months(check: Check, now: datetime, zone: tzinfo) -> list[Month]:
 
 def changes(check: Check) -> list[Lasted]:
     """Return the last flips, newest first, each with how long its status lasted."""
-    flips: Sequence[Flip] = check.flips.order_by("-at", "-pk")[: BRIEF + 1]
+    flips = list(check.flips.order_by("-at", "-pk")[: BRIEF + 1])
     spans = [words.duration(later.at - earlier.at) for later, earlier in pairwise(flips)]
     return [Lasted(flip, span) for flip, span in zip(flips[:BRIEF], [None, *spans], strict=False)]
 

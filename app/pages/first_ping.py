@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from app.checks.models import Check
-from app.checks.state import Status
+from app.checks.state import Action, Status
 from app.pages import log_filter, words, zone_choice
 from app.pages.access import open_check, page
 from app.pages.channel_words import title
@@ -46,7 +46,7 @@ def _came(check: Check, now: datetime) -> dict[str, Any]:
     return {
         "check": check,
         "ping": ping,
-        "said": log_filter.LABELS[ping.action] if ping else "",
+        "said": log_filter.LABELS[Action(ping.action)] if ping else "",
         "now": now,
         "status": check.shown(now),
         "schedule": words.schedule(rules.schedule),

@@ -12,6 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from app.checks.models import Check
+from app.checks.state import Action
 from app.pages import log_filter, words, zone_choice
 from app.pages.access import open_check, page
 from app.pages.ping_text import body_text
@@ -64,7 +65,7 @@ def _facts(check: Check, ping: Ping, log: Log) -> dict[str, Any]:
         "check": check,
         "ping": ping,
         "now": timezone.now(),
-        "said": log_filter.LABELS[ping.action],
+        "said": log_filter.LABELS[Action(ping.action)],
         "run": run,
         "took": words.run_time(run.duration) if run else "",
         "body": body_text(bytes(ping.body)) if ping.body is not None else None,
