@@ -3,6 +3,10 @@
 from django.urls import path
 
 from app.pages import (
+    account,
+    account_close,
+    account_email,
+    account_password,
     channels,
     check_delete,
     check_details,
@@ -10,9 +14,16 @@ from app.pages import (
     check_list,
     first_ping,
     home,
+    invitation_accept,
+    invitations,
+    keys,
+    members,
     ping_details,
     project,
+    project_add,
+    project_offer,
     sign_in,
+    sign_up,
     unsubscribe,
 )
 
@@ -23,8 +34,46 @@ urlpatterns = [
     path("sign-in/link/<str:token>/", sign_in.use_link, name="sign_in_link"),
     path("sign-out/", sign_in.sign_out, name="sign_out"),
     path("projects/", home.projects, name="projects"),
-    path("projects/add/", home.add_project, name="project_add"),
+    path("sign-up/", sign_up.ask, name="sign_up"),
+    path("sign-up/<str:token>/", sign_up.use_link, name="sign_up_link"),
+    path("account/", account.account, name="account"),
+    path("account/password/", account_password.password, name="account_password"),
+    path("account/email/", account_email.ask, name="account_email"),
+    path("account/email/<str:token>/", account_email.use_link, name="account_email_link"),
+    path("account/sign-out/", account.sign_out_everywhere, name="sign_out_everywhere"),
+    path("account/close/", account_close.close, name="account_close"),
+    path("invitations/<str:token>/", invitation_accept.accept, name="invitation"),
+    path("projects/add/", project_add.add, name="project_add"),
     path("projects/<uuid:project>/", project.project_page, name="project"),
+    path("projects/<uuid:project>/rename/", project.rename, name="project_rename"),
+    path("projects/<uuid:project>/delete/", project.delete, name="project_delete"),
+    path("projects/<uuid:project>/leave/", members.leave, name="project_leave"),
+    path("projects/<uuid:project>/members/<int:member>/", members.edit, name="member"),
+    path(
+        "projects/<uuid:project>/members/<int:member>/remove/", members.remove, name="member_remove"
+    ),
+    path("projects/<uuid:project>/offer/", project_offer.offer, name="project_offer"),
+    path(
+        "projects/<uuid:project>/offer/withdraw/",
+        project_offer.withdraw,
+        name="project_offer_withdraw",
+    ),
+    path(
+        "projects/<uuid:project>/offer/answer/", project_offer.answer, name="project_offer_answer"
+    ),
+    path("projects/<uuid:project>/invitations/", invitations.invite, name="invitation_add"),
+    path(
+        "projects/<uuid:project>/invitations/<int:invitation>/resend/",
+        invitations.resend,
+        name="invitation_resend",
+    ),
+    path(
+        "projects/<uuid:project>/invitations/<int:invitation>/withdraw/",
+        invitations.withdraw,
+        name="invitation_withdraw",
+    ),
+    path("projects/<uuid:project>/keys/<str:kind>/", keys.make, name="key"),
+    path("projects/<uuid:project>/keys/<str:kind>/revoke/", keys.revoke, name="key_revoke"),
     path("projects/<uuid:project>/checks/", check_list.check_list, name="checks"),
     path("projects/<uuid:project>/checks/add/", check_edit.add, name="check_add"),
     path("checks/<uuid:code>/", check_details.details, name="check"),

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.hashers import make_password
 from django.db import models
 from django.db.models.functions import Lower
 
@@ -19,6 +20,11 @@ class UserManager(BaseUserManager["User"]):
         user.save(using=self._db)
         return user
 
+    def of_mailbox(self, email: str) -> tuple["User", bool]:
+        """Return the user of an address, and True when there was none and one was made."""
+        new = {"email": email, "password": make_password(None)}
+        return self.get_or_create(email__iexact=email, defaults=new)
+
     def get_by_natural_key(self, username: str | None) -> "User":
         """Return the user of an address, in whatever case it is written."""
         return self.get(email__iexact=(username or "").strip())
@@ -31,6 +37,8 @@ class User(AbstractBaseUser):
     created_at = models.DateTimeField(auto_now_add=True)
     is_active = models.BooleanField(default=True)
     tz = models.CharField(max_length=36, default="UTC", db_default="UTC")  # of the times on pages
+    # How often the user has ended all sessions; part of what each session is checked against.
+    sign_outs = models.PositiveIntegerField(default=0, db_default=0, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
     USERNAME_FIELD = "email"
@@ -42,6 +50,23 @@ class User(AbstractBaseUser):
 
     def __str__(self) -> str:
         return self.email
+
+    def get_session_auth_hash(self) -> str:
+        """Return what ends every session that was begun with another one."""
+        by_password = super().get_session_auth_hash()
+        return f"{by_password}.{self.sign_outs}" if self.sign_outs else by_password
+
+    def choose_password(self, password: str) -> None:
+        """Set the password. Sessions begun with the older one end, and so do mailed links."""
+        self.set_password(password)
+        self.save(update_fields=["password"])
+        self.mailed_links.all().delete()
+
+    def end_sessions(self) -> None:
+        """End all sessions and all mailed links."""
+        self.sign_outs += 1
+        self.save(update_fields=["sign_outs"])
+        self.mailed_links.all().delete()
 
 
 class ProjectQuerySet(models.QuerySet["Project"]):
@@ -62,6 +87,8 @@ class Project(models.Model):
     ping_key_digest = models.CharField(  # noqa: DJ001
         max_length=64, unique=True, null=True, editable=False
     )
+    ping_key_hint = models.CharField(max_length=4, blank=True, db_default="", editable=False)
+    ping_key_since = models.DateTimeField(null=True, editable=False)
     # Moves when the ping key does (checks.directory.next_change).
     directory_change = models.BigIntegerField(default=0, db_index=True, editable=False)
     # Whom the owner has offered the project to; it is theirs when they accept.

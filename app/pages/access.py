@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, render
 
 from app.accounts.models import Member, Project, Role, User
@@ -64,6 +64,11 @@ def signed_in(request: HttpRequest) -> User:
     if isinstance(request.user, AnonymousUser):
         raise PermissionDenied
     return request.user
+
+
+def typed(request: HttpRequest) -> QueryDict | None:
+    """Return what was typed into a form; None when it is not sent yet."""
+    return request.POST if request.method == "POST" else None
 
 
 def memberships(user: User) -> list[Member]:

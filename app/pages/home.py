@@ -5,27 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django import forms
 from django.contrib.auth.decorators import login_required
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from app.accounts.models import Project
-from app.alerts.founding import begin
 from app.checks.models import Check
 from app.checks.shown_now import TROUBLE_FIRST, rank
 from app.checks.state import Shown
 from app.pages.access import memberships, signed_in
-
-
-class ProjectForm(forms.Form):
-    """The one field of a new project."""
-
-    name = forms.CharField(max_length=100, help_text="A machine, a team or a customer.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +43,7 @@ def home(request: HttpRequest) -> HttpResponse:
         return redirect("checks", mine[0].project.code)
     if mine:
         return redirect("projects")
-    return render(request, "pages/first_project.html", {"form": ProjectForm()})
+    return redirect("project_add")
 
 
 @never_cache
@@ -64,19 +56,8 @@ def projects(request: HttpRequest) -> HttpResponse:
         return redirect("home")
     overviews = _overviews(request, mine, timezone.now())
     down = sum(overview.worst is Shown.DOWN for overview in overviews)
-    context = {"overviews": overviews, "down": down, "form": ProjectForm()}
+    context = {"overviews": overviews, "down": down}
     return render(request, "pages/projects.html", context)
-
-
-@require_POST
-@login_required
-def add_project(request: HttpRequest) -> HttpResponse:
-    """Make a project whose alerts go to its owner until told otherwise."""
-    form = ProjectForm(request.POST)
-    if not form.is_valid():
-        return render(request, "pages/first_project.html", {"form": form}, status=422)
-    project = begin(signed_in(request), form.cleaned_data["name"])
-    return redirect("checks", project.code)
 
 
 def _overviews(request: HttpRequest, mine: Sequence[Project], now: datetime) -> Sequence[Overview]:

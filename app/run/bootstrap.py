@@ -5,7 +5,6 @@ from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
 from app.accounts import api_keys
@@ -36,7 +35,7 @@ def bootstrap(email: str, name: str, now: datetime, *, new_keys: bool = False) -
     """
     with transaction.atomic():
         project = own_project(email, name)
-        ping = _ping_key(project, new_keys)  # first: it locks the directory's counter
+        ping = _ping_key(project, now, new_keys)  # first: it locks the directory's counter
         return Access(
             base_url=settings.SITE_ROOT,
             ping_url=settings.PING_ENDPOINT,
@@ -50,8 +49,7 @@ def bootstrap(email: str, name: str, now: datetime, *, new_keys: bool = False) -
 def own_project(email: str, name: str) -> Project:
     """Return the user's own project, making user, project and e-mail channel when missing."""
     with transaction.atomic():
-        new = {"email": email, "password": make_password(None)}
-        user, _ = User.objects.get_or_create(email__iexact=email, defaults=new)
+        user, _ = User.objects.of_mailbox(email)
         User.objects.select_for_update().get(pk=user.pk)  # two of us make one project
         owned = Project.objects.filter(members__user=user, members__role=Role.OWNER, name=name)
         return owned.order_by("pk").first() or begin(user, name)
@@ -62,5 +60,5 @@ def _api_key(project: Project, kind: ApiKey.Kind, now: datetime, is_new: bool) -
     return None if has_one and not is_new else api_keys.issue(project, kind, now)
 
 
-def _ping_key(project: Project, is_new: bool) -> str | None:
-    return None if project.ping_key_digest and not is_new else ping_key.issue(project)
+def _ping_key(project: Project, now: datetime, is_new: bool) -> str | None:
+    return None if project.ping_key_digest and not is_new else ping_key.issue(project, now)

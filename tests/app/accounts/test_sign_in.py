@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from app.accounts.mailed_links import LIFETIME
 from app.accounts.models import MailedLink, User
-from app.accounts.sign_in import LIFETIME, find_link, is_of_browser, make_link, use_up
+from app.accounts.sign_in import find_link, is_of_browser, make_link, use_up
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)

@@ -1,95 +1,140 @@
 """Every address of the pages, as everybody who may come by."""
 
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.http import HttpRequest
-from django.test import Client
-from django.urls import URLPattern, reverse
+from django.urls import reverse
+from pytest_django import Settings
 
 from app.alerts.models import Channel
 from app.checks.models import Check
 from app.pages import channels, check_delete, check_details, check_edit
 from app.urls import urlpatterns
-from tests.app.pages.world import World, client_of, form_of_check
+from tests.app.pages.addresses import (
+    Actor,
+    Address,
+    of_channel,
+    of_check,
+    of_disabled_channel,
+    of_email_link,
+    of_invitation,
+    of_invitation_token,
+    of_nothing,
+    of_other_member,
+    of_ping,
+    of_sign_in_link,
+    of_sign_up_link,
+    of_unsubscribe_link,
+    rows,
+    with_more,
+)
+from tests.app.pages.world import PASSWORD, World, client_of, form_of_check
 
-PUBLIC = {"sign_in", "sign_in_mail", "sign_in_link", "sign_out", "unsubscribe"}
-OWN = {"home", "projects", "project_add"}  # of whoever comes
-POST_ONLY = {"check_pause", "check_resume", "channel_test", "channel_enable"}
-READ = {"project", "checks", "check", "ping_body", "ping", "first_ping", "channels", "channel_row"}
-NAMES = [pattern.name for pattern in urlpatterns if pattern.name]
-PROTECTED = [name for name in NAMES if name not in PUBLIC]
-OF_A_PROJECT = [name for name in PROTECTED if name not in OWN]
-WRITE = [name for name in OF_A_PROJECT if name not in READ]
+ANYBODY, SIGNED_IN = Actor.SIGNED_OUT, Actor.STRANGER
+READ_ONLY, MEMBER, MANAGER, OWNER = Actor.READ_ONLY, Actor.MEMBER, Actor.MANAGER, Actor.OWNER
 
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """One request for an address, as the method that it is meant for."""
-
-    name: str
-
-    def by(self, client: Client, world: World, method: str = "") -> int:
-        method = method or ("post" if self.name in POST_ONLY | {"project_add"} else "get")
-        return int(getattr(client, method)(self.path(world)).status_code)
-
-    def path(self, world: World) -> str:
-        pattern = next(pattern for pattern in urlpatterns if pattern.name == self.name)
-        code = world.channel.code if self.name.startswith("channel_") else world.check.code
-        known = {"project": world.project.code, "code": code, "n": 1, "kind": "email"}
-        return reverse(self.name, kwargs={key: known[key] for key in _arguments(pattern)})
-
-
-def _arguments(pattern: URLPattern) -> list[str]:
-    return list(pattern.pattern.converters)
+NEW = {"email": "new@example.org"}
+PASSWORDS = {"password": "another battery", "again": "another battery"}
+TO = {"to": "ops@example.org", "on_up": "on"}
 
 
-def test_every_address_has_a_name_and_is_in_one_of_the_groups() -> None:
-    assert len(NAMES) == len(urlpatterns)
-    assert set(NAMES) >= PUBLIC | OWN | READ | POST_ONLY
+def new_owner(world: World) -> dict[str, object]:
+    return {"member": world.project.members.get(user=world.member).pk}
 
 
-@pytest.mark.parametrize("name", PROTECTED)
-def test_who_is_signed_out_is_sent_to_the_sign_in_page(name: str, world: World) -> None:
-    response = getattr(client_of(None), "post" if name in POST_ONLY | {"project_add"} else "get")(
-        Visit(name).path(world)
-    )
-    assert response.status_code == 302
-    assert response["Location"].startswith(f"{reverse('sign_in')}?next=")
+# One line an address: its name, what GET needs, what POST needs, then what differs from the rule.
+TABLE = (
+    Address("home", SIGNED_IN, None, of_nothing, seen=302),
+    Address("sign_in", ANYBODY, ANYBODY, of_nothing, {**NEW, "password": PASSWORD}, done=422),
+    Address("sign_in_mail", None, ANYBODY, of_nothing, NEW, done=200),
+    Address("sign_in_link", ANYBODY, ANYBODY, of_sign_in_link),
+    Address("sign_out", None, ANYBODY, of_nothing),
+    Address("sign_up", ANYBODY, ANYBODY, of_nothing, NEW, done=200),
+    Address("sign_up_link", ANYBODY, ANYBODY, of_sign_up_link),
+    Address("account", SIGNED_IN, SIGNED_IN, of_nothing, {"tz": "Europe/Riga"}),
+    Address("account_password", SIGNED_IN, SIGNED_IN, of_nothing, PASSWORDS),
+    Address("account_email", SIGNED_IN, SIGNED_IN, of_nothing, NEW),
+    Address("account_email_link", ANYBODY, ANYBODY, of_email_link),
+    Address("sign_out_everywhere", None, SIGNED_IN, of_nothing),
+    Address("account_close", SIGNED_IN, SIGNED_IN, of_nothing, {"email": "x"}, done=422),
+    Address("invitation", ANYBODY, ANYBODY, of_invitation_token),
+    Address("project_add", SIGNED_IN, SIGNED_IN, of_nothing, {"name": "Lab"}),
+    Address("project", READ_ONLY),
+    Address("project_rename", MANAGER, MANAGER, form={"name": "Staging"}),
+    Address("project_delete", OWNER, OWNER, form={"name": "Production"}),
+    Address("project_leave", READ_ONLY, READ_ONLY, never=(OWNER,)),
+    Address("member", MANAGER, MANAGER, of_other_member, {"role": "member"}),
+    Address("member_remove", None, MANAGER, of_other_member),
+    Address("project_offer", OWNER, OWNER, form=new_owner),
+    Address("project_offer_withdraw", None, OWNER),
+    Address("project_offer_answer", None, READ_ONLY, form={"answer": "accept"}),
+    Address("invitation_add", MANAGER, MANAGER, form={**NEW, "role": "member"}),
+    Address("invitation_resend", None, MANAGER, of_invitation),
+    Address("invitation_withdraw", None, MANAGER, of_invitation),
+    Address("key", MANAGER, MANAGER, with_more(kind="read-only"), done=200),
+    Address("key_revoke", None, MANAGER, with_more(kind="ping")),
+    Address("projects", SIGNED_IN, None, of_nothing),
+    Address("checks", READ_ONLY),
+    Address("check_add", MEMBER, MEMBER, form=form_of_check()),
+    Address("check", READ_ONLY, None, of_check),
+    Address("first_ping", READ_ONLY, None, of_check),
+    Address("ping", READ_ONLY, None, of_ping),
+    Address("channel_row", READ_ONLY, None, of_channel),
+    Address("check_edit", MEMBER, MEMBER, of_check, form_of_check()),
+    Address("check_pause", None, MEMBER, of_check),
+    Address("check_resume", None, MEMBER, of_check),
+    Address("check_delete", MEMBER, MEMBER, of_check),
+    Address("ping_body", READ_ONLY, None, of_ping),
+    Address("channels", READ_ONLY),
+    Address("channel_add", MEMBER, MEMBER, with_more(kind="email"), TO),
+    Address("channel_edit", MEMBER, MEMBER, of_channel, TO),
+    Address("channel_test", None, MEMBER, of_channel),
+    Address("channel_enable", None, MEMBER, of_disabled_channel),
+    Address("channel_delete", MEMBER, MEMBER, of_channel),
+    Address("unsubscribe", ANYBODY, ANYBODY, of_unsubscribe_link, done=200),
+)
+
+VISITS = [
+    pytest.param(address, method, actor, id=f"{address.name}-{method}-{actor.name.lower()}")
+    for address in TABLE
+    for method in ("get", "post")
+    for actor in Actor
+]
 
 
-@pytest.mark.parametrize("name", OF_A_PROJECT)
-def test_a_stranger_is_told_that_there_is_nothing(name: str, world: World) -> None:
-    stranger = client_of(world.stranger)
-    assert Visit(name).by(stranger, world) == 404
-    if name not in READ:
-        assert Visit(name).by(stranger, world, "post") == 404
+@pytest.fixture(autouse=True)
+def open_for_all(settings: Settings) -> None:
+    settings.SIGN_UP = "open"
 
 
-@pytest.mark.parametrize("name", sorted(READ))
-def test_a_read_only_member_may_look(name: str, world: World) -> None:
-    assert Visit(name).by(client_of(world.reader), world) == 200
+def test_every_address_is_in_the_table_once() -> None:
+    names = sorted(str(pattern.name) for pattern in urlpatterns)
+    assert sorted(address.name for address in TABLE) == names
 
 
-@pytest.mark.parametrize("name", WRITE)
-def test_a_read_only_member_may_not_change_anything(name: str, world: World) -> None:
-    reader = client_of(world.reader)
-    assert Visit(name).by(reader, world, "post") == 403
-    if name not in POST_ONLY:
-        assert Visit(name).by(reader, world) == 403
+@pytest.mark.parametrize(("address", "method", "actor"), VISITS)
+def test_everybody_may_do_what_their_role_may_and_nothing_else(
+    address: Address, method: str, actor: Actor, world: World
+) -> None:
+    path, form, client = address.path(world), address.typed(world), client_of(actor.user(world))
+    before = rows()
+    response = getattr(client, method)(path, form if method == "post" else None)
+    assert response.status_code == address.status(method, actor)
+    is_allowed = address.allows(method, actor)
+    if actor is Actor.SIGNED_OUT and response.status_code == 302 and not is_allowed:
+        assert response["Location"] == f"{reverse('sign_in')}?next={path}"
+    if method == "get" or not is_allowed:
+        assert rows() == before
 
 
-@pytest.mark.parametrize("name", OF_A_PROJECT)
-def test_the_owner_may_do_everything(name: str, world: World) -> None:
-    assert Visit(name).by(client_of(world.owner), world) in (200, 302)
-
-
-@pytest.mark.parametrize("name", sorted(POST_ONLY | {"project_add", "sign_out", "sign_in_mail"}))
-def test_a_link_changes_nothing(name: str, world: World) -> None:
-    assert Visit(name).by(client_of(world.owner), world, "get") == 405
+def test_the_digest_of_all_rows_notices_a_change(world: World) -> None:
+    before = rows()
+    world.channel.checks.clear()
+    changed = {name for name, digest in rows().items() if digest != before[name]}
+    assert changed == {"Channel_checks"}
 
 
 VERBS: dict[str, ModuleType] = {
@@ -121,8 +166,8 @@ def test_who_comes_a_moment_after_a_deletion_is_told_that_there_is_nothing(
         return opened
 
     monkeypatch.setattr(VERBS[name], f"open_{kind}", open_then_delete)
-    form = {"to": "ops@example.org", "on_up": "on"} if kind == "channel" else form_of_check()
-    response = client_of(world.owner).post(Visit(name).path(world), form)
+    (address,) = [address for address in TABLE if address.name == name]
+    response = client_of(world.owner).post(address.path(world), address.typed(world))
     assert response.status_code == 404
     assert not (Check if kind == "check" else Channel).objects.exists()
 

@@ -24,7 +24,7 @@ def newcomer() -> Client:
 
 
 def test_who_has_no_project_is_asked_for_its_name(newcomer: Client) -> None:
-    page = newcomer.get("/").content.decode()
+    page = newcomer.get("/", follow=True).content.decode()
     assert "Make your first project" in page
     assert 'name="name"' in page
 

@@ -1,12 +1,9 @@
 """Sign in with a password or an e-mailed link, and sign out."""
 
-import time
 from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth import SESSION_KEY
-from django.core import mail
-from django.core.mail import EmailMessage
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -14,6 +11,7 @@ from django.utils import timezone
 from app.accounts.models import MailedLink
 from app.accounts.sign_in import make_link
 from app.pages.sign_in import BROWSER_COOKIE
+from tests.app.pages.mailbox import arrived, link_in
 from tests.app.pages.world import PASSWORD, Answer, World
 
 pytestmark = pytest.mark.usefixtures("world")
@@ -23,21 +21,6 @@ SIGN_IN, MAIL = "/sign-in/", "/sign-in/mail/"
 def try_password(client: Client, email: str, password: str, **extra: str) -> Answer:
     fields = {"email": email, "password": password, **extra}
     return client.post(SIGN_IN, fields)
-
-
-def arrived(count: int = 1) -> list[EmailMessage]:
-    """Return the mails when so many have come: they leave from a thread."""
-    deadline = time.monotonic() + 10
-    while len(mail.outbox) < count and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert len(mail.outbox) == count
-    return mail.outbox
-
-
-def link_in(message: EmailMessage) -> str:
-    (link,) = [line for line in str(message.body).splitlines() if line.startswith("http")]
-    parts = urlsplit(link)
-    return f"{parts.path}?{parts.query}"
 
 
 def is_signed_in(client: Client) -> bool:

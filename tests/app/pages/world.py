@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from django.http import HttpResponse
 from django.test import Client
+from django.utils import timezone
 
 from app.accounts.founding import found
 from app.accounts.models import Member, Project, Role, User
 from app.alerts.models import Channel
 from app.checks.models import Check
+from app.pages.session import BEGAN_AT
 from app.pings.models import Ping
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ NOW = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 @dataclass(frozen=True, slots=True)
 class World:
     owner: User
+    manager: User
+    member: User
     reader: User
     stranger: User
     project: Project
@@ -36,17 +40,21 @@ class World:
 
 def make_world() -> World:
     owner = User.objects.create_user("Owner@example.org", PASSWORD)
+    manager = User.objects.create_user("manager@example.org", PASSWORD)
+    member = User.objects.create_user("member@example.org", PASSWORD)
     reader = User.objects.create_user("reader@example.org", PASSWORD)
     stranger = User.objects.create_user("stranger@example.org", PASSWORD)
     project = found(owner, "Production")
-    Member.objects.create(project=project, user=reader, role=Role.READ_ONLY)
+    roles = {manager: Role.MANAGER, member: Role.MEMBER, reader: Role.READ_ONLY}
+    for user, role in roles.items():
+        Member.objects.create(project=project, user=user, role=role)
     found(stranger, "Elsewhere")
     check = Check.objects.create(project=project, name="nightly dump", slug="nightly-dump")
     make_ping(check, 1, body=b"<script>alert(1)</script> \xff")
     config = {"to": "owner@example.org", "on_down": True, "on_up": True}
     channel = Channel.objects.create(project=project, kind="email", config=config)
     channel.checks.add(check)
-    return World(owner, reader, stranger, project, check, channel)
+    return World(owner, manager, member, reader, stranger, project, check, channel)
 
 
 def make_ping(check: Check, n: int, **fields: object) -> Ping:
@@ -62,10 +70,14 @@ def make_ping(check: Check, n: int, **fields: object) -> Ping:
     return Ping.objects.create(check_ref=check, n=n, **(values | fields))
 
 
-def client_of(user: User | None) -> Client:
+def client_of(user: User | None, signed_in_for: timedelta = timedelta(0)) -> Client:
+    """Return a browser in which the user signed in so long ago."""
     client = Client()
     if user:
         client.force_login(user)
+        session = client.session
+        session[BEGAN_AT] = (timezone.now() - signed_in_for).timestamp()
+        session.save()
     return client
 
 

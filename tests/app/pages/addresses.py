@@ -1,0 +1,168 @@
+"""What the table of all addresses is made of: who comes, what an address needs, and its arguments.
+
+An address whose objects are not in the world gets a hook: a function of the world
+that makes what is missing and returns the arguments of the URL.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from django.apps import apps
+from django.contrib.sessions.models import Session
+from django.db.models import Model
+from django.urls import resolve, reverse
+from django.utils import timezone
+
+from app.accounts import email_change, invitations, sign_in, sign_up
+from app.accounts.models import Role, User
+from app.alerts import unsubscribe
+from app.alerts.models import Channel
+from tests.app.pages.world import World
+
+Arguments = Mapping[str, object]
+
+
+class Actor(IntEnum):
+    """Who comes. Each may do what those before may; so this also says what an address needs."""
+
+    SIGNED_OUT = 0
+    STRANGER = 1
+    READ_ONLY = 2
+    MEMBER = 3
+    MANAGER = 4
+    OWNER = 5
+
+    def user(self, world: World) -> User | None:
+        """Return the user; None when nobody is signed in."""
+        people = (world.stranger, world.reader, world.member, world.manager, world.owner)
+        return people[self - 1] if self else None
+
+
+def of_project(world: World) -> Arguments:
+    return {"project": world.project.code}
+
+
+def of_check(world: World) -> Arguments:
+    return {"code": world.check.code}
+
+
+def of_channel(world: World) -> Arguments:
+    return {"code": world.channel.code}
+
+
+def of_nothing(_: World) -> Arguments:
+    return {}
+
+
+def with_more(**more: object) -> Callable[[World], Arguments]:
+    """Return a hook for an address of the project with more arguments."""
+    return lambda world: {**of_project(world), **more}
+
+
+def of_ping(world: World) -> Arguments:
+    return {"code": world.check.code, "n": 1}
+
+
+def of_disabled_channel(world: World) -> Arguments:
+    Channel.objects.update(disabled_at=timezone.now())
+    return of_channel(world)
+
+
+def of_other_member(world: World) -> Arguments:
+    """Return the read-only member: changed by others."""
+    return {**of_project(world), "member": world.project.members.get(user=world.reader).pk}
+
+
+def of_invitation(world: World) -> Arguments:
+    _invite(world)
+    return {**of_project(world), "invitation": world.project.invitations.get().pk}
+
+
+def of_invitation_token(world: World) -> Arguments:
+    return _token(_invite(world))
+
+
+def of_sign_in_link(world: World) -> Arguments:
+    return _token(sign_in.make_link(world.reader, timezone.now()))
+
+
+def of_sign_up_link(_: World) -> Arguments:
+    return _token(sign_up.make_link("new@example.org", timezone.now()))
+
+
+def of_email_link(world: World) -> Arguments:
+    link = email_change.make_link(world.stranger, "new@example.org", timezone.now())
+    return _token(link or "")
+
+
+def of_unsubscribe_link(world: World) -> Arguments:
+    return {"token": unsubscribe.token(world.channel.code, timezone.now())}
+
+
+def _invite(world: World) -> str:
+    now = timezone.now()
+    return invitations.invite(world.project, "new@example.org", Role.MEMBER, world.owner, now)
+
+
+def _token(link: str) -> Arguments:
+    return {"token": link.rstrip("/").rpartition("/")[2]}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One line of the table: the least actor for GET and for POST; None is answered 405.
+
+    `form` is what a browser would send; `seen` and `done` are the answers to a GET
+    and to a POST that are allowed. `never` are actors who are refused all the same.
+    """
+
+    name: str
+    get: Actor | None
+    post: Actor | None = None
+    arguments: Callable[[World], Arguments] = of_project
+    form: Callable[[World], Mapping[str, object]] | Mapping[str, object] = field(
+        default_factory=dict
+    )
+    seen: int = 200
+    done: int = 302
+    never: tuple[Actor, ...] = ()
+
+    def needs(self, method: str) -> Actor | None:
+        return self.get if method == "get" else self.post
+
+    def path(self, world: World) -> str:
+        """Return the path, after making what it names."""
+        path = reverse(self.name, kwargs=dict(self.arguments(world)))
+        assert resolve(path).url_name == self.name
+        return path
+
+    def typed(self, world: World) -> Mapping[str, object]:
+        return self.form(world) if callable(self.form) else self.form
+
+    def allows(self, method: str, actor: Actor) -> bool:
+        needed = self.needs(method)
+        return needed is not None and actor >= needed and actor not in self.never
+
+    def status(self, method: str, actor: Actor) -> int:
+        """Return the answer that the actor is to get."""
+        if self.needs(method) is None:
+            return 405
+        if self.allows(method, actor):
+            return self.seen if method == "get" else self.done
+        return {Actor.SIGNED_OUT: 302, Actor.STRANGER: 404}.get(actor, 403)
+
+
+def rows() -> dict[str, str]:
+    """Return a digest of each table. Sessions are no data: a visit may begin or end one."""
+    models = apps.get_models(include_auto_created=True)
+    return {model.__name__: _digest(model) for model in models if model is not Session}
+
+
+def _digest(model: type[Model]) -> str:
+    found = [
+        [bytes(value) if isinstance(value, memoryview) else value for value in row]
+        for row in model._base_manager.order_by("pk").values_list()
+    ]
+    return hashlib.sha256(repr(found).encode()).hexdigest()
