@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from app.checks.schedule import canonical_tz
+from app.checks.zones import canonical_tz
 from app.pages import words
 from app.pages.access import memberships, signed_in, typed, zone_of
 from app.pages.check_form import zone_names
