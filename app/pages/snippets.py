@@ -86,7 +86,8 @@ def _values(check: Check) -> dict[str, object]:
         "cron": cron_of(check),
         "zone_note": zone and f"The check expects these times in {zone}.",
         "calendar": calendar_of(check),
-        "calendar_note": zone and f"In cron this is {expression}, {zone}. Write it as systemd does:",
+        "calendar_note": zone
+        and f"In cron this is {expression}, {zone}. Write it as systemd does:",
         # A check that takes only POST ignores what curl sends by itself.
         "post": " -d ''" if check.methods == "POST" else "",
         "url_sh": quote(url),
