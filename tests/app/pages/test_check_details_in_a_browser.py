@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from app.checks.models import Check, Flip
+from app.pages.snippets import snippets
 from tests.app.pages.test_in_a_browser import opened, sign_in
 from tests.app.pages.world import World, make_ping, make_world
 
@@ -47,6 +48,11 @@ def test_a_new_check_turns_green_by_itself(
         page.goto(reverse("check", args=[check.code]))
         panel = page.locator("#first-ping")
         expect(panel).to_contain_text("Waiting for the first ping")
+        for snippet in snippets(check)[1:]:
+            page.locator(f"#snippet-{snippet.kind} summary").click()
+            button = page.locator(f"#snippet-{snippet.kind} [data-copy]")
+            expect(button).to_be_visible()
+            assert button.evaluate("it => it.dataset.copy") == snippet.text
         panel.locator("pre").click()  # a command that is selected does not stop the news
         ping_by_hand(check, 1)
         expect(panel).to_contain_text("The first ping is here", timeout=10_000)
