@@ -210,9 +210,9 @@ INSTALLED_APPS = [
     "app.web",
 ]
 MIDDLEWARE = [
-    "django.middleware.http.ConditionalGetMiddleware",  # knows the tags that gzip makes weak
-    "django.middleware.gzip.GZipMiddleware",  # around all else: static files too
+    "django.middleware.gzip.GZipMiddleware",  # outermost: static files too
     "django.middleware.security.SecurityMiddleware",
+    "app.web.middleware.know_compressed_files",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "app.web.middleware.content_security_policy",
     "app.web.middleware.reload_to_sign_in",

@@ -11,11 +11,12 @@ from app.checks.state import Shown
 
 LONGEST_TEXT = 100
 MOST_TAGS = 20
+LEAST_OF_AN_ID = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Every word of `text` is in name, slug, tags or id; every tag is there; the state is one."""
+    """Every word of `text` is in name, slug or tags, or begins the id; every tag is there."""
 
     text: str = ""
     tags: tuple[str, ...] = ()
@@ -32,8 +33,8 @@ class Filter:
             return False
         if not self.text:
             return True
-        haystack = f"{name}\n{slug}\n{tags}\n{code}\n{code.hex}".casefold()
-        return all(word in haystack for word in self.text.casefold().split())
+        said = f"{name}\n{slug}\n{tags}".casefold()
+        return all(word in said or _begins(code, word) for word in self.text.casefold().split())
 
     def pairs(self) -> list[tuple[str, str]]:
         """Return what a form has to send besides the text."""
@@ -61,6 +62,11 @@ class Filter:
         parts = (f"“{self.text}”", tags, " or ".join(self.states))
         given = (self.text, self.tags, self.states)
         return ", ".join(part for part, one in zip(parts, given, strict=True) if one)
+
+
+def _begins(code: UUID, word: str) -> bool:
+    """Return True for the beginning of an id; two letters, as in "db", would be there by chance."""
+    return len(word) >= LEAST_OF_AN_ID and (str(code).startswith(word) or code.hex.startswith(word))
 
 
 def read(query: QueryDict) -> Filter:

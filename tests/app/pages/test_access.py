@@ -17,7 +17,7 @@ from app.urls import urlpatterns
 from tests.app.pages.world import World, client_of, form_of_check
 
 PUBLIC = {"sign_in", "sign_in_mail", "sign_in_link", "sign_out", "unsubscribe"}
-OWN = {"home", "project_add"}  # of whoever comes
+OWN = {"home", "projects", "project_add"}  # of whoever comes
 POST_ONLY = {"check_pause", "check_resume", "channel_test", "channel_enable"}
 READ = {"project", "checks", "check", "ping_body", "ping", "first_ping", "channels"}
 NAMES = [pattern.name for pattern in urlpatterns if pattern.name]

@@ -111,3 +111,12 @@ LATE = replace(UP, due_at=NOW - HOUR, down_at=NOW + timedelta(minutes=5))
 )
 def test_a_check_says_what_to_know_about_it(state: State, shown: Shown, said: str) -> None:
     assert words.context(state, HOUR, False, shown, NOW) == said
+
+
+def test_a_page_that_is_made_anew_each_minute_says_no_seconds() -> None:
+    for seconds, said in ((-5, "just now"), (59, "just now"), (60, "1 min ago")):
+        moment = NOW - timedelta(seconds=seconds)
+        assert words.ago(moment, NOW, words.A_MINUTE) == said
+        running = replace(UP, last_start_at=moment)
+        told = words.context(running, HOUR, False, Shown.UP, NOW, just_now=words.A_MINUTE)
+        assert told == f"started {said}"

@@ -44,7 +44,7 @@ on("keydown", event => {
 
 // Live parts, [data-live=zone]: they poll by htmx, once a minute while nobody looks.
 const isLive = event => event.target.matches("[data-live]");
-let asked = 0, heard = Date.now(), lost = null;
+let asked = Date.now(), heard = asked, lost = null;
 on("htmx:beforeRequest", event => {
   if (!isLive(event)) return;
   if (page.hidden && Date.now() - asked < 60000) event.preventDefault();
@@ -57,10 +57,11 @@ on("htmx:afterOnLoad", event => {
   lost = null;
 });
 const loses = event => {
-  if (!isLive(event)) return;
-  if (event.detail.xhr.status === 404) location.reload();
-  if (lost) return;
-  const clock = { hour: "2-digit", minute: "2-digit", timeZone: event.target.dataset.live, timeZoneName: "short" };
+  const { xhr, boosted } = event.detail, live = page.querySelector("[data-live]");
+  // A link or a form that was refused, a page that is gone: what is there now says why.
+  if (xhr.status && (boosted || isLive(event) && xhr.status === 404)) location.reload();
+  if (lost || !live || xhr.status && !isLive(event)) return;
+  const clock = { hour: "2-digit", minute: "2-digit", timeZone: live.dataset.live, timeZoneName: "short" };
   lost = page.createElement("p");
   lost.className = "note late lost";
   lost.textContent = `Not live since ${new Date(heard).toLocaleTimeString("en-GB", clock)}: the server does not answer. Still trying.`;
@@ -70,14 +71,16 @@ const loses = event => {
 ["htmx:sendError", "htmx:timeout", "htmx:responseError"].forEach(name => on(name, loses));
 
 // A swap leaves alone what somebody reads or has opened; htmx keeps the focus, by id.
-let open = [];
+let open = [], top = 0;
 on("htmx:beforeSwap", event => {
   const it = event.detail.target, selection = getSelection();
-  if (isLive(event) && !selection.isCollapsed && selection.intersectsNode?.(it)) event.detail.shouldSwap = false;
+  if (isLive(event) && !selection.isCollapsed && selection.containsNode(it, true)) event.detail.shouldSwap = false;
   open = [...every(it, "details[id]")].map(one => [one.id, one.open]);
+  top = scrollY;
 });
 on("htmx:afterSwap", () => {
   open.forEach(([id, state]) => { const one = page.getElementById(id); if (one) one.open = state; });
+  scrollTo(0, top);
   reveal(page);
 });
 })();
