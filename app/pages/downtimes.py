@@ -8,7 +8,7 @@ from math import floor
 from app.checks import downtime
 from app.checks.downtime import Change, Period
 from app.checks.models import Check, Flip
-from app.checks.state import Shown
+from app.checks.state import Shown, Status
 from app.pages import words
 
 MOST_READ = 5_000
@@ -44,11 +44,10 @@ def months(check: Check, now: datetime, zone: tzinfo) -> list[Month]:
     rows = flips.values_list("at", "old_status", "new_status")[:MOST_READ]
     changes = [Change(*row) for row in rows]
     begin = changes[-1].at if len(changes) == MOST_READ else check.created_at
-    shown = check.shown(now)
-    if shown is Shown.DOWN and check.status != shown and check.down_at:
+    if check.down_at and check.shown(now) is Shown.DOWN and check.status != Status.DOWN:
         # Its deadline has passed, and the notifier has not been here yet.
-        changes.append(Change(check.down_at, check.status, shown))
-    known = downtime.spells(changes, shown, begin, now)
+        changes.append(Change(check.down_at, check.status, Status.DOWN))
+    known = downtime.spells(changes, check.status, begin, now)
     return [_month(downtime.between(known, *edge), zone) for edge in edges]
 
 

@@ -35,7 +35,8 @@ def first_ping(request: HttpRequest, code: UUID) -> HttpResponse:
             return HttpResponse(status=204)
         return redirect("check", code)
     choice = zone_choice.choose(request.GET.get("zone", ""), access.zone, check)
-    context = {"zone": choice.zone, **_came(check, timezone.now())}
+    kept = {"zone": choice.zone, "zone_query": log_filter.address("", choice.pairs)}
+    context = {**kept, **_came(check, timezone.now())}
     return page(request, access, "pages/_first_ping_came.html", context)
 
 

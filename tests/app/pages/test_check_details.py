@@ -249,6 +249,14 @@ def test_pause_and_resume(owner: Client, world: World) -> None:
     assert world.check.status == "new"
 
 
+def test_a_button_keeps_the_zone(owner: Client, world: World) -> None:
+    page = page_of(owner, world.check, "?zone=Asia/Tokyo")
+    here = f"{reverse('check', args=[world.check.code])}?zone=Asia%2FTokyo"
+    assert f'<input type="hidden" name="next" value="{here}">' in page
+    response = owner.post(reverse("check_pause", args=[world.check.code]), {"next": here})
+    assert response["Location"] == here
+
+
 def test_resuming_what_is_not_paused_says_so(owner: Client, world: World) -> None:
     response = owner.post(reverse("check_resume", args=[world.check.code]), follow=True)
     assert b"The check was not paused." in response.content

@@ -8,7 +8,8 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from app.checks.models import Check
+from app.checks.models import Check, Flip
+from app.pages.snippets import snippets
 from tests.app.pages.test_in_a_browser import opened, sign_in
 from tests.app.pages.world import World, make_ping, make_world
 
@@ -47,6 +48,11 @@ def test_a_new_check_turns_green_by_itself(
         page.goto(reverse("check", args=[check.code]))
         panel = page.locator("#first-ping")
         expect(panel).to_contain_text("Waiting for the first ping")
+        for snippet in snippets(check)[1:]:
+            page.locator(f"#snippet-{snippet.kind} summary").click()
+            button = page.locator(f"#snippet-{snippet.kind} [data-copy]")
+            expect(button).to_be_visible()
+            assert button.evaluate("it => it.dataset.copy") == snippet.text
         panel.locator("pre").click()  # a command that is selected does not stop the news
         ping_by_hand(check, 1)
         expect(panel).to_contain_text("The first ping is here", timeout=10_000)
@@ -109,6 +115,28 @@ def test_the_zone_follows_a_choice_and_the_browser_offers_its_own(
     page.get_by_role("link", name="In the log").click()
     expect(page.get_by_role("columnheader", name="Received, Asia/Tokyo")).to_be_visible()
     zone.close()
+
+
+def test_figures_fit_a_small_phone(chromium: Browser, live_server: LiveServer, site: World) -> None:
+    now = timezone.now()
+    Check.objects.update(status="up", created_at=now - timedelta(days=90))
+    for days, old, new in ((40, "up", "down"), (38.2, "down", "up"), (0.3, "up", "down")):
+        at = now - timedelta(days=days)
+        Flip.objects.create(check_ref=site.check, at=at, old_status=old, new_status=new)
+    for n in range(1_000, 1_040):
+        action = "success" if n % 2 else "start"
+        at = now - timedelta(seconds=(1_040 - n) * 3_599)
+        make_ping(site.check, n, action=action, received_at=at, body=b"{}", exit_status=0)
+    with opened(chromium, live_server, width=320) as page:
+        sign_in(page)
+        for path in (
+            reverse("check", args=[site.check.code]),
+            reverse("ping", args=[site.check.code, 1_001]),
+        ):
+            page.goto(path)
+            for details in page.locator("main details").all():
+                details.evaluate("it => { it.removeAttribute('name'); it.open = true; }")
+            assert page.evaluate("document.documentElement.scrollWidth") == 320, path
 
 
 def test_everything_works_without_javascript(

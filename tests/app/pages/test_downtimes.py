@@ -39,6 +39,11 @@ def test_a_deadline_that_passed_counts_before_anybody_flips_it(check: Check) -> 
     assert downtimes.months(check, NOW, UTC)[0].down == "1 h"
 
 
+def test_a_check_that_is_late_is_still_watched(check: Check) -> None:
+    check.due_at, check.down_at = NOW - HOUR, NOW + HOUR
+    assert downtimes.months(check, NOW, UTC)[0].uptime == "100 %"
+
+
 def test_months_follow_the_zone(check: Check) -> None:
     late = datetime(2026, 11, 30, 23, 30, tzinfo=UTC)
     assert downtimes.months(check, late, ZoneInfo("Europe/Riga"))[0].name == "December 2026"
