@@ -98,6 +98,15 @@ def test_confirming_leads_to_our_own_paths_only(goal: str, world: World) -> None
     assert goal not in client.get("/sign-in/", {"next": goal}).content.decode()
 
 
+def test_who_has_no_password_is_asked_for_none(world: World) -> None:
+    world.reader.set_unusable_password()
+    world.reader.save()
+    page = client_of(world.reader, timedelta(days=2)).get("/sign-in/").content.decode()
+    assert "Your account has no password." in page
+    assert 'name="password"' not in page
+    assert "E-mail me a sign-in link" in page
+
+
 def test_a_wrong_password_confirms_nothing(world: World) -> None:
     client = client_of(world.reader, timedelta(days=2))
     response = client.post("/sign-in/", {"email": "reader@example.org", "password": "wrong"})

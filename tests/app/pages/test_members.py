@@ -3,8 +3,10 @@
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from app.accounts.models import Member, Project, Role, User
+from app.accounts.invitations import invite
+from app.accounts.models import Invitation, Member, Project, Role, User
 from tests.app.pages.world import World, client_of
 
 
@@ -84,3 +86,17 @@ def test_who_leaves_loses_an_offer(world: World) -> None:
     Project.objects.filter(pk=world.project.pk).update(offered_to=world.member)
     client_of(world.member).post(reverse("project_leave", args=[world.project.code]))
     assert Project.objects.get(pk=world.project.pk).offered_to is None
+
+
+@pytest.mark.parametrize("what", ["removed", "lowered", "left"])
+def test_who_is_no_manager_any_more_has_invited_nobody(what: str, world: World) -> None:
+    now = timezone.now()
+    invite(world.project, "alias@example.org", Role.MANAGER, world.manager, now)
+    invite(world.project, "new@example.org", Role.MEMBER, world.owner, now)
+    if what == "removed":
+        client_of(world.owner).post(path(world, world.manager, "member_remove"))
+    elif what == "lowered":
+        change(client_of(world.owner), world, world.manager, "member")
+    else:
+        client_of(world.manager).post(reverse("project_leave", args=[world.project.code]))
+    assert [one.email for one in Invitation.objects.all()] == ["new@example.org"]
