@@ -12,17 +12,31 @@ GIVEN = (Role.MANAGER, Role.MEMBER, Role.READ_ONLY)  # by managers; the owner's 
 
 
 def change_role(member: Member, role: Role) -> bool:
-    """Give the member another role. False when the member is the owner, or gone."""
+    """Give the member another role. False when the member is the owner, or gone.
+
+    Who is no manager any more invites nobody: what they sent is withdrawn.
+    """
     if role not in GIVEN:
         raise ValueError(f"the role {role.value!r} cannot be given; offer the project instead")
-    return bool(Member.objects.filter(pk=member.pk).exclude(role=Role.OWNER).update(role=role))
+    with transaction.atomic():
+        project = _locked(member.project)
+        others = project.members.filter(pk=member.pk).exclude(role=Role.OWNER)
+        is_done = bool(others.update(role=role))
+        if is_done and role != Role.MANAGER:
+            project.invitations.filter(invited_by=member.user_id).delete()
+    return is_done
 
 
 def remove(member: Member) -> bool:
-    """Take the member out of the project. False when the member is the owner, or gone."""
+    """Take the member out of the project, with the invitations that they have sent.
+
+    False when the member is the owner, or gone.
+    """
     with transaction.atomic():
         project = _locked(member.project)
         gone, _ = Member.objects.filter(pk=member.pk).exclude(role=Role.OWNER).delete()
+        if gone:
+            project.invitations.filter(invited_by=member.user_id).delete()
         if gone and project.offered_to_id == member.user_id:
             _offer_to(project, None)
     return bool(gone)

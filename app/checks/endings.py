@@ -1,7 +1,7 @@
 """Projects and accounts that end: this is where their checks leave tombstones."""
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from app.accounts.models import Invitation, Member, Project, Role, User
 from app.checks import ping_key
@@ -36,7 +36,8 @@ def close_account(user: User) -> list[Project]:
         list(Project.objects.select_for_update().filter(pk__in=own).order_by("pk"))
         if in_the_way := kept_by_others(user):
             return in_the_way
-        Invitation.objects.filter(project__in=own).delete()  # nobody joins any more
+        # Nobody joins any more, there or elsewhere in this user's name.
+        Invitation.objects.filter(Q(project__in=own) | Q(invited_by=user)).delete()
     for project in _own(user):
         end_project(project)
     user.delete()

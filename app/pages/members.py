@@ -49,7 +49,9 @@ def edit(request: HttpRequest, project: UUID, member: int) -> HttpResponse:
         context = {"form": form, "one": one, "nav": "in project"}
         status = 422 if form.is_bound else 200
         return page(request, access, "pages/member.html", context, status)
-    if members.change_role(one, form.cleaned_data["role"]):
+    with gone_is_404():
+        is_done = members.change_role(one, form.cleaned_data["role"])
+    if is_done:
         messages.success(request, f"{one.user} is {form.cleaned_data['role'].label} now.")
     else:
         messages.info(request, MEANWHILE.format(one.user))

@@ -1,0 +1,91 @@
+"""Projects and accounts that end."""
+
+import pytest
+
+from app.accounts import keys
+from app.accounts.founding import found
+from app.accounts.models import Invitation, Member, Project, Role, User
+from app.checks import endings, ping_key
+from app.checks.models import Check, Flip, Tombstone
+from app.pings.directory import Directory
+from app.pings.directory_feed import changes_since
+from app.pings.models import Ping
+from tests.app.pages.world import NOW, make_ping, make_world
+
+pytestmark = pytest.mark.django_db
+
+
+def test_every_check_of_a_project_leaves_a_tombstone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endings, "ERASED_AT_ONCE", 3)
+    world = make_world()
+    for number in range(7):
+        make_ping(Check.objects.create(project=world.project, slug=f"{number}"), 1)
+    other = Check.objects.create(project=Project.objects.get(name="Elsewhere"), slug="kept")
+    codes = set(world.project.checks.values_list("code", flat=True))
+    endings.end_project(world.project)
+    assert set(Tombstone.objects.values_list("code", flat=True)) == codes
+    assert list(Check.objects.all()) == [other]
+    assert list(Project.objects.values_list("name", flat=True)) == ["Elsewhere"]
+    assert not Ping.objects.exists()
+    assert not Flip.objects.exists()
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 4])
+def test_a_batch_that_is_full_is_not_the_end(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endings, "ERASED_AT_ONCE", 2)
+    project = found(User.objects.create_user("a@example.org"), "Lab")
+    for number in range(count):
+        Check.objects.create(project=project, slug=f"{number}")
+    endings.end_project(project)
+    assert not Project.objects.exists()
+    assert Tombstone.objects.count() == count
+
+
+def test_receivers_forget_the_checks() -> None:
+    world, directory = make_world(), Directory()
+    key = ping_key.issue(world.project, NOW)
+    directory.apply(changes_since(-1))
+    before = directory.number
+    endings.end_project(world.project)
+    directory.apply(changes_since(before))
+    assert directory.find(world.check.code)[0] == "no"
+    assert len(key) == 22
+    assert not Project.objects.filter(ping_key_digest=keys.digest(key)).exists()
+
+
+def test_a_project_that_is_gone_says_so() -> None:
+    project = found(User.objects.create_user("a@example.org"), "Lab")
+    endings.end_project(project)
+    with pytest.raises(Project.DoesNotExist):
+        endings.end_project(project)
+
+
+def test_an_account_with_shared_projects_stays_whole() -> None:
+    world = make_world()
+    alone = found(world.owner, "Lab")
+    assert endings.close_account(world.owner) == [world.project]
+    assert User.objects.filter(pk=world.owner.pk).exists()
+    assert Project.objects.filter(pk=alone.pk).exists()
+
+
+def test_what_an_account_leaves_behind() -> None:
+    world = make_world()
+    Member.objects.filter(project=world.project).exclude(user=world.owner).delete()
+    guest = found(world.stranger, "Guests")
+    Member.objects.create(project=guest, user=world.owner, role=Role.MANAGER)
+    Invitation.objects.create(
+        project=guest,
+        email="x@example.org",
+        role=Role.MEMBER,
+        digest="d",
+        invited_by=world.owner,
+        expires_at=NOW,
+    )
+    Project.objects.filter(pk=guest.pk).update(offered_to=world.owner)
+    code = world.check.code
+    assert endings.close_account(world.owner) == []
+    assert Tombstone.objects.get().code == code
+    guest.refresh_from_db()
+    assert guest.offered_to is None
+    assert [member.user for member in guest.members.all()] == [world.stranger]
+    assert not Invitation.objects.exists()
