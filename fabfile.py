@@ -1,0 +1,7 @@
+"""All verbs of an operator; `fab --list` shows them."""
+
+from invoke import Collection
+
+from ops.tasks import fleet, secrets
+
+namespace = Collection(fleet.plan, fleet.apply, secrets=Collection.from_module(secrets))
