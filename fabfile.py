@@ -1,6 +1,6 @@
 """All verbs of an operator; `fab --list` shows them."""
 
-from invoke import Collection
+from invoke.collection import Collection
 
 from ops.tasks import fleet, secrets
 

@@ -85,8 +85,11 @@ def _request(group: list[Change]) -> dict[str, Any]:
     if len(group) == 1:
         return group[0].request
     requests = [change.request for change in group]
-    names = ("install", "purge")
-    return {"kind": "packages"} | {key: sum((one[key] for one in requests), []) for key in names}
+    return {
+        "kind": "packages",
+        "install": [name for one in requests for name in one["install"]],
+        "purge": [name for one in requests for name in one["purge"]],
+    }
 
 
 def _make_guarded(fleet: Fleet, session: Session, request: dict[str, Any], line: str) -> None:

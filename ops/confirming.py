@@ -4,12 +4,11 @@ import sys
 
 from ops.console import Console
 from ops.errors import Refused
-from ops.plan import Plan
 from provisioning.fleet import Fleet
 
 
-def confirmed(console: Console, fleet: Fleet, plan: Plan, yes: bool) -> bool:
-    """Return True when the operator wants this plan. A lab is not asked about."""
+def confirmed(console: Console, fleet: Fleet, yes: bool) -> bool:
+    """Return True when the operator wants the plan that was shown. A lab is not asked about."""
     if yes or fleet.lab:
         return True
     if not sys.stdin.isatty():

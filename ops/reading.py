@@ -77,8 +77,7 @@ def _host_plan(
     fleet: Fleet, host: Host, secrets: Mapping[str, Secret], session: Session
 ) -> HostPlan:
     machine = observed(session.ask("observe", resources=[])).machine
-    desired = resources_of(
-        fleet, host, machine, {name: one.reveal() for name, one in secrets.items()}
-    )
+    plain = {name: one.reveal() for name, one in secrets.items()}
+    desired = resources_of(fleet, host, machine, plain)
     seen = observed(session.ask("observe", resources=question(desired)))
     return HostPlan(host, changes(desired, seen), is_new=not machine.applied)

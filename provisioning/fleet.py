@@ -69,5 +69,6 @@ class Machine:
     memory_bytes: int
     cpus: int
     open_files: int
+    container: bool
     applied: str
     now: float

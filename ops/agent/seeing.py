@@ -42,6 +42,7 @@ def machine() -> Facts:
         "memory_bytes": pages,
         "cpus": len(os.sched_getaffinity(0)),
         "open_files": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
+        "container": os.path.exists("/run/systemd/container"),
         "applied": text_of(MARKER) or "",
         "now": time.time(),
     }

@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 from fabric import task
-from invoke import Exit
+from invoke.exceptions import Exit
 
 from ops.applying import Result, apply_plan
 from ops.audit import Audit, operator
@@ -47,15 +47,13 @@ def apply(
 ) -> None:
     """Show the plan, ask, and apply that very plan. Exit 0 done, 1 failed somewhere."""
     console, why = Console(), why or "fab apply"
-    with (
-        speaking(console),
-        sessions_with(described := find_fleet(fleet), (operator(), why)) as sessions,
-    ):
+    hold = (operator(), why)
+    with speaking(console), sessions_with(described := find_fleet(fleet), hold) as sessions:
         found = _read(described, sessions, console)
         show_plan(found, console)
         _refuse_unless_allowed(found, allow, digest)
         results: list[Result] = []
-        if not found.is_empty and confirmed(console, described, found, yes):
+        if not found.is_empty and confirmed(console, described, yes):
             results = _apply(found, sessions, Audit(described.name, why), console)
     _end(found.troubles + tuple(each.trouble for each in results if each.trouble))
 

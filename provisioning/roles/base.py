@@ -46,7 +46,7 @@ def resources(
         Directory("/etc/stillhere", mode=0o750, group="stillhere"),
         *_ssh(fleet),
         *_firewall(fleet, host),
-        *_time(fleet),
+        *_time(fleet, machine),
         *_updates(),
         *_journal(),
         *_kernel(),
@@ -85,11 +85,12 @@ def _firewall(fleet: Fleet, host: Host) -> tuple[Resource, ...]:
     )
 
 
-def _time(fleet: Fleet) -> tuple[Resource, ...]:
+def _time(fleet: Fleet, machine: Machine) -> tuple[Resource, ...]:
     path = "/etc/systemd/timesyncd.conf.d/stillhere.conf"
     return (
         File(path, render("timesyncd.conf", servers=fleet.time_servers)),
-        Unit("systemd-timesyncd.service", reads=(path,)),
+        # A container has the clock of its machine; systemd does not start it there.
+        Unit("systemd-timesyncd.service", reads=(path,), running=not machine.container or None),
     )
 
 
@@ -97,8 +98,6 @@ def _updates() -> tuple[Resource, ...]:
     return (
         File("/etc/apt/apt.conf.d/52stillhere", render("unattended-upgrades.conf")),
         Unit("unattended-upgrades.service"),
-        Unit("apt-daily.timer"),
-        Unit("apt-daily-upgrade.timer"),
     )
 
 
