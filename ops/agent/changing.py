@@ -134,7 +134,7 @@ def change_user(name: str, home: str, groups: list[str]) -> None:
 def change_unit(name: str, steps: list[str], read: str, guard: int, restores: list[str]) -> None:
     """Go through systemctl's verbs; `read` is kept when all have succeeded."""
     if guard:
-        arm(name, steps, guard, restores)
+        arm(name, guard, restores)
     run(["systemctl", "daemon-reload"], timeout=60)
     for step in steps:
         try:

@@ -27,14 +27,14 @@ def keep_before(path: str) -> None:
             pass
 
 
-def arm(name: str, steps: list[str], seconds: int, restores: list[str]) -> None:
+def arm(name: str, seconds: int, restores: list[str]) -> None:
     """Take the change back after some seconds, also across a reboot, unless it is confirmed."""
     lines = ["#!/bin/sh", f"# Written by stillhere-ops before {name} was changed."]
     for path in restores:
         kept = kept_path(path)
         lines.append(f"if [ -e '{kept}' ]; then mv '{kept}' '{path}'; fi")
         lines.append(f"if [ -e '{kept}.none' ]; then rm -f '{path}' '{kept}.none'; fi")
-    lines.append(f"systemctl {steps[-1]} {name}")
+    lines.append(f"systemctl reload-or-restart {name}")
     lines.append("logger -t stillhere-ops -p auth.warning 'nobody confirmed: taken back'")
     lines.append(f"systemctl disable --quiet {REVERT}.timer")
     lines.append(f"rm -f {REVERT_UNIT}.timer {REVERT_UNIT}.service {HOME}/revert")
