@@ -1,8 +1,10 @@
 """A plan is carried out: this is where hosts are changed, all at once, each in its order."""
 
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ops.audit import Audit
@@ -16,13 +18,17 @@ from provisioning.fleet import Fleet
 Told = Callable[[str, Change], None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Result:
-    """How one host ended: how many changes were made, and why it stopped before the last."""
+    """How one host ended: how many changes were made, and why it stopped before the last.
+
+    `seconds` is where its time went, by kind of change.
+    """
 
     host: str
-    made: int
+    made: int = 0
     trouble: str = ""
+    seconds: Counter[str] = field(default_factory=Counter)
 
 
 def apply_plan(plan: Plan, sessions: Sessions, audit: Audit, told: Told) -> list[Result]:
@@ -37,22 +43,25 @@ def apply_plan(plan: Plan, sessions: Sessions, audit: Audit, told: Told) -> list
 
 
 def _apply_host(plan: Plan, each: HostPlan, sessions: Sessions, audit: Audit, told: Told) -> Result:
-    name, made = each.host.name, 0
+    name = each.host.name
+    result = Result(name)
     try:
         session = sessions.of(each.host)
         for group in _groups(each.changes):
+            begin = time.monotonic()
             _make(plan.fleet, session, group, audit)
+            result.seconds[group[0].request["kind"]] += time.monotonic() - begin
             for change in group:
                 told(name, change)
-            made += len(group)
+            result.made += len(group)
         if each.is_new:
             session.ask(
                 "change", kind="marker", audit=audit.line("first apply"), text=plan.digest()
             )
     except HostError as error:
         audit.keep(name, "failed", str(error))
-        return Result(name, made, str(error))
-    return Result(name, made)
+        result.trouble = str(error)
+    return result
 
 
 def _groups(changes: Sequence[Change]) -> Iterator[list[Change]]:

@@ -1,6 +1,7 @@
 """`fab plan` and `fab apply`: see what a fleet lacks, and give it exactly that."""
 
 import sys
+import time
 from typing import Any
 
 from fabric import task
@@ -88,6 +89,7 @@ def _apply(found: Plan, sessions: Sessions, audit: Audit, console: Console) -> l
     def told(host: str, change: Change) -> None:
         console.say(console.change(host, change, width))
 
+    begin = time.monotonic()
     results = apply_plan(found, sessions, audit, told)
     for each in results:
         if each.trouble:
@@ -95,7 +97,7 @@ def _apply(found: Plan, sessions: Sessions, audit: Audit, console: Console) -> l
     made = sum(each.made for each in results)
     failed = sum(bool(each.trouble) for each in results)
     console.say(
-        f"{made} changes made on {len(results)} hosts"
+        f"{made} changes made on {len(results)} hosts in {time.monotonic() - begin:.1f} s"
         + (f"; {failed} stopped half-way, apply again." if failed else ".")
     )
     return results
