@@ -1,7 +1,7 @@
 """A plan is carried out: this is where hosts are changed, all at once, each in its order."""
 
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class Result:
     host: str
     made: int = 0
     trouble: str = ""
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
 
 
 def apply_plan(plan: Plan, sessions: Sessions, audit: Audit, told: Told) -> list[Result]:
