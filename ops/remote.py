@@ -31,15 +31,16 @@ class Session:
 
     def __init__(self, fleet: Fleet, host: Host) -> None:
         self.host = host
+        self.patience_seconds = ANSWER_SECONDS
         self._connection = _connect(fleet, host)
         self._channel = self._start()
         self._lines = self._channel.makefile("rb")
 
     def ask(
-        self, what: str, *, answer_seconds: int = ANSWER_SECONDS, **values: Any
+        self, what: str, *, answer_seconds: int | None = None, **values: Any
     ) -> dict[str, Any]:
         """Return the agent's answer. Raises ChangeFailed with what the host said, Unreachable."""
-        self._channel.settimeout(answer_seconds)
+        self._channel.settimeout(answer_seconds or self.patience_seconds)
         try:
             self._channel.sendall(json.dumps({"ask": what, **values}).encode() + b"\n")
             line = self._lines.readline()

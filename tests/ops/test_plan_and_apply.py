@@ -1,0 +1,292 @@
+"""Plan and apply on the lab: real Debian hosts, from bare to applied, and every way it can go wrong."""
+
+import dataclasses
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ops import changes
+from ops.applying import Result, apply_plan
+from ops.audit import Audit
+from ops.changes import Change
+from ops.errors import Locked
+from ops.fleets import find_fleet
+from ops.lab.fleet import Lab
+from ops.plan import Plan
+from ops.reading import read_plan, sessions_with
+from ops.remote import can_connect
+from ops.secrets import read_vault, vault_of
+from provisioning.fleet import Fleet
+from provisioning.roles import base
+
+pytestmark = pytest.mark.lab
+
+ROOT = Path(__file__).parents[2]
+EMPTY, FAILED, PENDING = 0, 1, 2
+
+
+def fab(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run fab as an operator does, with nobody at the terminal."""
+    command = [str(Path(sys.executable).parent / "fab"), *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL
+    )
+
+
+@pytest.fixture(scope="module")
+def applied(lab: Lab) -> Fleet:
+    """Return the lab's fleet after `fab apply` has made servers of bare hosts."""
+    fleet = find_fleet(str(lab.inventory))
+    canary = read_vault(vault_of(fleet.path))["canary"].reveal()
+    with watched_processes(canary) as seen:
+        first = fab("apply", "--fleet", str(fleet.path), "--yes")
+        assert first.returncode == 0, first.stdout + first.stderr
+    assert seen == []
+    assert canary not in first.stdout + first.stderr
+    return fleet
+
+
+@contextmanager
+def watched_processes(secret: str) -> Iterator[list[str]]:
+    """Look at every process of the machine, the hosts' too, while something runs."""
+    found, is_over = list[str](), threading.Event()
+
+    def watch() -> None:
+        while not is_over.wait(0.02):
+            for process in Path("/proc").glob("[0-9]*"):
+                for name in ("cmdline", "environ"):
+                    try:
+                        if secret.encode() in (process / name).read_bytes():
+                            found.append(f"{process.name} {name}")
+                    except OSError:
+                        continue
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield found
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def plan_of(fleet: Fleet) -> subprocess.CompletedProcess[str]:
+    return fab("plan", "--fleet", str(fleet.path))
+
+
+def read(fleet: Fleet) -> Plan:
+    with sessions_with(fleet) as sessions:
+        return read_plan(fleet, read_vault(vault_of(fleet.path)), sessions, lambda: None)
+
+
+def test_a_second_plan_is_empty(applied: Fleet) -> None:
+    again = plan_of(applied)
+    assert again.returncode == EMPTY, again.stdout + again.stderr
+    assert again.stdout == ""
+    assert "Nothing to do on 8 hosts." in again.stderr
+
+
+def test_drift_is_shown_and_repaired(applied: Fleet, lab: Lab) -> None:
+    lab.run("app1", ["sh", "-c", "echo '# by hand' >> /etc/systemd/journald.conf.d/stillhere.conf"])
+    lab.run("app2", ["systemctl", "stop", "prometheus-node-exporter"])
+    lab.run(
+        "lb1",
+        ["nft", "add", "rule", "inet", "stillhere", "input", "tcp", "dport", "4322", "accept"],
+    )
+    shown = plan_of(applied)
+    assert shown.returncode == PENDING
+    for words in (
+        "app1  ~ update   file /etc/systemd/journald.conf.d/stillhere.conf",
+        "-# by hand",
+        "app1  ~ restart  unit systemd-journald.service",
+        "app2  ~ start    unit prometheus-node-exporter.service",
+        "lb1   ~ run      command firewall-is-as-written",
+        "tcp dport 4322 accept",
+    ):
+        assert words in shown.stdout
+    repaired = fab("apply", "--fleet", str(applied.path))
+    assert repaired.returncode == 0, repaired.stdout + repaired.stderr
+    assert plan_of(applied).returncode == EMPTY
+
+
+def test_a_plan_that_is_not_the_one_that_was_shown_is_refused(applied: Fleet, lab: Lab) -> None:
+    lab.run("app1", ["chmod", "600", "/etc/sysctl.d/60-stillhere.conf"])
+    refused = fab("apply", "--fleet", str(applied.path), "--digest", "0123456789ab")
+    assert refused.returncode == FAILED
+    assert "not 0123456789ab" in refused.stderr
+    digest = read(applied).digest()
+    taken = fab("apply", "--fleet", str(applied.path), "--digest", digest)
+    assert taken.returncode == 0
+    assert plan_of(applied).returncode == EMPTY
+
+
+def test_a_host_that_is_down_holds_up_no_other(applied: Fleet, lab: Lab) -> None:
+    lab.kill("db2")
+    try:
+        lab.run("app3", ["rm", "/etc/sysctl.d/60-stillhere.conf"])
+        done = fab("apply", "--fleet", str(applied.path), "--yes")
+        assert done.returncode == FAILED
+        assert "db2" in done.stderr
+        assert "1 not read" in done.stderr
+        assert "app3  + create   file /etc/sysctl.d/60-stillhere.conf" in done.stdout
+    finally:
+        lab.start("db2")
+    assert plan_of(applied).returncode == EMPTY
+
+
+def test_a_host_that_shows_another_key_is_not_spoken_to(applied: Fleet, tmp_path: Path) -> None:
+    other = applied.host("db1").host_key
+    text = applied.path.read_text("utf-8").replace(applied.host("app1").host_key, other)
+    copy = tmp_path / "fleet.toml"
+    copy.write_text(text, "utf-8")
+    for name in ("vault.toml.gpg", "gnupg", "id_ed25519"):
+        (tmp_path / name).symlink_to(applied.path.with_name(name))
+    shown = fab("plan", "--fleet", str(copy))
+    assert shown.returncode == FAILED
+    assert "app1" in shown.stderr
+    assert "not the one in the inventory" in shown.stderr
+
+
+def test_two_operators_do_not_meet(applied: Fleet) -> None:
+    with sessions_with(applied, ("ada@laptop", "a long one")) as sessions:
+        sessions.of(applied.host("app2"))
+        second = fab("apply", "--fleet", str(applied.path), "--yes")
+        assert second.returncode == FAILED
+        assert "app2 is held by ada@laptop since" in second.stderr
+        assert "a long one" in second.stderr
+        assert plan_of(applied).returncode == EMPTY  # looking is free
+    with sessions_with(applied, ("ada@laptop", "again")) as sessions:
+        sessions.of(applied.host("app2"))  # the end of the first has let go
+    with pytest.raises(Locked), sessions_with(applied, ("a", "b")) as mine:
+        mine.of(applied.host("app2"))
+        with sessions_with(applied, ("c", "d")) as theirs:
+            theirs.of(applied.host("app2"))
+
+
+def test_an_apply_that_is_cut_is_finished_by_the_next(applied: Fleet, lab: Lab) -> None:
+    folder = "/etc/systemd/journald.conf.d/stillhere.conf"
+    lab.run(
+        "app1",
+        [
+            "sh",
+            "-c",
+            f"rm {folder} /etc/sysctl.d/60-stillhere.conf; rm -r /var/lib/stillhere/units",
+        ],
+    )
+
+    def cut_after_first(host: str, change: Change) -> None:
+        if host == "app1" and change.key == f"file {folder}":
+            lab.cut("app1")
+
+    try:
+        (result,) = _apply(applied, cut_after_first, answer_seconds=5)
+        assert "app1: the connection broke" in result.trouble
+        assert result.made >= 1
+    finally:
+        lab.uncut("app1")
+    shown = plan_of(applied)
+    assert shown.returncode == PENDING
+    assert "restart  unit systemd-journald.service" in shown.stdout
+    _wait_until_released(applied)
+    finished = fab("apply", "--fleet", str(applied.path), "--yes")
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert plan_of(applied).returncode == EMPTY
+
+
+def _apply(fleet: Fleet, told: object, answer_seconds: int = 60) -> list[Result]:
+    with sessions_with(fleet, ("test@here", "a test")) as sessions:
+        found = read_plan(fleet, read_vault(vault_of(fleet.path)), sessions, lambda: None)
+        for host in fleet.hosts:
+            sessions.of(host).patience_seconds = answer_seconds
+        return apply_plan(found, sessions, Audit(fleet.name, "a test"), told)  # type: ignore[arg-type]
+
+
+def _wait_until_released(fleet: Fleet) -> None:
+    """sshd needs up to 45 s to see that a line is dead; then the agent ends and lets go."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with sessions_with(fleet, ("test@here", "waiting")) as sessions:
+            try:
+                sessions.of(fleet.host("app1"))
+            except Locked:
+                time.sleep(1)
+            else:
+                return
+    pytest.fail("the operators' lock was not released within 60 s")
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "REVERT_SECONDS", 4)
+
+
+def test_a_rule_that_locks_us_out_takes_itself_back(
+    applied: Fleet, lab: Lab, monkeypatch: pytest.MonkeyPatch, soon: None
+) -> None:
+    only_app1 = dataclasses.replace(applied, hosts=(applied.host("app1"),))
+    before = lab.run("app1", ["cat", "/etc/nftables.conf"])
+    monkeypatch.setattr(base, "openings", lambda fleet, host: ())
+    (result,) = _apply(only_app1, lambda host, change: None)
+    assert "no new connection got in" in result.trouble
+    deadline = time.monotonic() + 20
+    while not can_connect(applied, applied.host("app1")):
+        assert time.monotonic() < deadline, "still locked out"
+    assert lab.run("app1", ["cat", "/etc/nftables.conf"]) == before
+    monkeypatch.undo()
+    assert read(applied).is_empty
+
+
+def test_a_file_that_its_program_refuses_never_goes_live(
+    applied: Fleet, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only_app1 = dataclasses.replace(applied, hosts=(applied.host("app1"),))
+    before = lab.run("app1", ["cat", "/etc/ssh/sshd_config.d/00-stillhere.conf"])
+    rendered = base.render
+    monkeypatch.setattr(
+        base,
+        "render",
+        lambda name, **values: rendered(name, **values) + "Nonsense yes\n" * (name == "sshd.conf"),
+    )
+    (result,) = _apply(only_app1, lambda host, change: None)
+    assert "Bad configuration option: Nonsense" in result.trouble
+    assert lab.run("app1", ["cat", "/etc/ssh/sshd_config.d/00-stillhere.conf"]) == before
+    monkeypatch.undo()
+    assert fab("apply", "--fleet", str(applied.path), "--yes").returncode == 0
+    assert read(applied).is_empty
+
+
+def test_nobody_comes_in_by_a_password_or_through_a_closed_port(applied: Fleet, lab: Lab) -> None:
+    said = lab.run("app1", ["sshd", "-T"])
+    assert "passwordauthentication no" in said
+    assert "permitrootlogin without-password" in said or "prohibit-password" in said
+    rules = lab.run("db1", ["nft", "list", "ruleset"])
+    assert "policy drop" in rules
+    assert "5432" in rules
+    assert " 8100" not in rules
+
+
+def test_the_canary_is_where_it_belongs_and_nowhere_else(applied: Fleet, lab: Lab) -> None:
+    canary = read_vault(vault_of(applied.path))["canary"].reveal()
+    search = f"journalctl --no-pager -o verbose | grep -cF {canary}; grep -rlF {canary} /etc /var /root /run /tmp /home 2>/dev/null; true"
+    for host in applied.hosts:
+        said = lab.run(
+            host.name, ["sh", "-c", search.replace(canary, "$(cat /etc/stillhere/canary)")]
+        )
+        assert said.split() == ["0", "/etc/stillhere/canary"], host.name
+        mode = lab.run(host.name, ["stat", "-c", "%a %U", "/etc/stillhere/canary"])
+        assert mode.strip() == "600 root"
+    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    assert canary not in (Path(state) / "stillhere" / "audit.jsonl").read_text("utf-8")
+
+
+def test_a_change_leaves_a_line_in_the_hosts_journal(applied: Fleet, lab: Lab) -> None:
+    said = lab.run("lb2", ["journalctl", "--no-pager", "-t", "stillhere-ops", "-o", "cat"])
+    assert "did='create file /etc/sysctl.d/60-stillhere.conf'" in said
+    assert "operator=" in said
