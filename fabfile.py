@@ -2,6 +2,11 @@
 
 from invoke.collection import Collection
 
-from ops.tasks import fleet, secrets
+from ops.tasks import fleet, lab, secrets
 
-namespace = Collection(fleet.plan, fleet.apply, secrets=Collection.from_module(secrets))
+namespace = Collection(
+    fleet.plan,
+    fleet.apply,
+    lab=Collection.from_module(lab),
+    secrets=Collection.from_module(secrets),
+)

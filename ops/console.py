@@ -38,6 +38,8 @@ class Console:
 
     def data(self, text: str) -> None:
         """Write what a program may read."""
+        if not text:
+            return
         with self._lock:
             self._wipe()
             sys.stdout.write(f"{text}\n")
@@ -76,13 +78,17 @@ class Console:
 
 
 def show_plan(plan: Plan, console: Console) -> None:
-    """Write the plan on stdout: every change with its diff, then what it comes to."""
+    """Write the plan on stdout: every change, each diff once, then what it comes to."""
     width = max(len(each.host.name) for each in plan.hosts)
+    shown: dict[tuple[str, tuple[str, ...]], str] = {}
     for each in plan.hosts:
         for change in each.changes:
             console.data(console.change(each.host.name, change, width))
-            for line in change.detail:
-                console.data(f"{_INDENT}{line}")
+            first = shown.setdefault((change.key, change.detail), each.host.name)
+            if first != each.host.name and len(change.detail) > 1:
+                console.data(f"{_INDENT}as on {first}")
+            else:
+                console.data("".join(f"{_INDENT}{line}\n" for line in change.detail)[:-1])
     for trouble in plan.troubles:
         console.say(console.trouble(trouble))
     console.say(summary(plan))

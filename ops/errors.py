@@ -46,3 +46,7 @@ class Locked(OpsError):
 
 class Refused(OpsError):
     """What was asked for is not done, and why."""
+
+
+class LabError(OpsError):
+    """The rehearsal fleet, or the machine that it stands on."""

@@ -36,9 +36,7 @@ class Session:
         self._channel = self._start()
         self._lines = self._channel.makefile("rb")
 
-    def ask(
-        self, what: str, *, answer_seconds: int | None = None, **values: Any
-    ) -> dict[str, Any]:
+    def ask(self, what: str, *, answer_seconds: int | None = None, **values: Any) -> dict[str, Any]:
         """Return the agent's answer. Raises ChangeFailed with what the host said, Unreachable."""
         self._channel.settimeout(answer_seconds or self.patience_seconds)
         try:

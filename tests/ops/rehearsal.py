@@ -1,0 +1,39 @@
+"""The lab as tests handle it: by names of hosts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ops.lab import faults, fleet, hosts
+from ops.lab.plan import Lab
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """One lab that is up."""
+
+    lab: Lab
+
+    @property
+    def inventory(self) -> Path:
+        return self.lab.home / "inventory.toml"
+
+    def run(self, host: str, command: list[str]) -> str:
+        """Run a command in a host, not by ssh; return what it prints, fail when it fails."""
+        done = hosts.execute(self.lab, self.lab.host(host), command, timeout_seconds=60)
+        assert done.returncode == 0, f"{host}: {command}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def kill(self, host: str) -> None:
+        with fleet.changing(self.lab):
+            hosts.kill(self.lab, self.lab.host(host))
+
+    def start(self, host: str) -> None:
+        fleet.start(self.lab, self.lab.host(host))
+
+    def cut(self, host: str) -> None:
+        with fleet.changing(self.lab):
+            faults.cut(self.lab, self.lab.host(host))
+
+    def uncut(self, host: str) -> None:
+        with fleet.changing(self.lab):
+            faults.uncut(self.lab, self.lab.host(host))
