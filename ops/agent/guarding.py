@@ -38,8 +38,9 @@ def arm(name: str, seconds: int, restores: list[str]) -> None:
         lines.append(f"if [ -e '{kept}.none' ]; then rm -f '{path}' '{kept}.none'; fi")
     lines.append(f"systemctl reload-or-restart {name}")
     lines.append("logger -t stillhere-ops -p auth.warning 'nobody confirmed: taken back'")
-    lines.append(f"systemctl disable --quiet {REVERT}.timer")
+    lines.append(f"systemctl disable --quiet --now {REVERT}.timer")
     lines.append(f"rm -f {REVERT_UNIT}.timer {REVERT_UNIT}.service {SCRIPT}.taken")
+    lines.append("systemctl daemon-reload")
     os.makedirs(HOME, exist_ok=True)
     with open(SCRIPT, "w") as file:
         file.write("\n".join(lines) + "\n")
@@ -52,7 +53,9 @@ def arm(name: str, seconds: int, restores: list[str]) -> None:
             "[Install]\nWantedBy=timers.target\n"
         )
     run(["systemctl", "daemon-reload"], timeout=60)
-    run(["systemctl", "enable", "--quiet", "--now", f"{REVERT}.timer"], timeout=60)
+    run(["systemctl", "enable", "--quiet", f"{REVERT}.timer"], timeout=60)
+    # Not `start`: one that has elapsed is active, and would never fire again.
+    run(["systemctl", "restart", f"{REVERT}.timer"], timeout=60)
 
 
 def confirm(name: str, read: str, restores: list[str]) -> dict[str, str]:

@@ -250,7 +250,11 @@ def test_a_rule_that_locks_us_out_takes_itself_back(
     while not can_connect(applied, applied.host("app1")):
         assert time.monotonic() < deadline, "still locked out"
     assert rehearsal.run("app1", ["cat", "/etc/nftables.conf"]) == before
+    assert rehearsal.run("app1", ["ls", "/var/lib/stillhere/before"]) == ""
+    timers = rehearsal.run("app1", ["systemctl", "list-units", "--all", "stillhere-revert*"])
+    assert "0 loaded units listed" in timers
     monkeypatch.undo()
+    assert fab("apply", "--fleet", str(applied.path)).returncode == 0
     assert read(applied).is_empty
 
 
