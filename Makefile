@@ -37,6 +37,10 @@ check: setup ## Check style, types, imports and sizes; takes seconds
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/architecture
 
+.PHONY: bench-plan
+bench-plan: setup ## Measure `fab plan` against a bare ssh, on a lab of its own (as root)
+	@tests/bench/on_a_lab tests.bench.plan
+
 .PHONY: format
 format: setup ## Bring the code into its one format
 	$(BIN)/ruff check --fix

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import socket
 from functools import cache
 from importlib.resources import files
@@ -87,9 +88,8 @@ def can_connect(fleet: Fleet, host: Host) -> bool:
 
 def _connect(fleet: Fleet, host: Host) -> Connection:
     keys: dict[str, Any] = {"banner_timeout": CONNECT_SECONDS, "auth_timeout": CONNECT_SECONDS}
-    own_key = fleet.path.with_name("id_ed25519")
-    if fleet.lab and own_key.exists():
-        keys |= {"key_filename": str(own_key), "allow_agent": False, "look_for_keys": False}
+    if own_key := _own_key(fleet):
+        keys |= {"key_filename": own_key, "allow_agent": False, "look_for_keys": False}
     connection = Connection(
         host.address,
         user="root",
@@ -108,6 +108,13 @@ def _connect(fleet: Fleet, host: Host) -> Connection:
         raise _explained(host, error) from None
     connection.transport.set_keepalive(15)
     return connection
+
+
+def _own_key(fleet: Fleet) -> str:
+    """Return the key file to use alone; "" means the agent's keys and those in ~/.ssh."""
+    of_lab = fleet.path.with_name("id_ed25519")
+    named = os.environ.get("STILLHERE_SSH_KEY", "")
+    return named or (str(of_lab) if fleet.lab and of_lab.exists() else "")
 
 
 def _explained(host: Host, error: Exception) -> HostError:

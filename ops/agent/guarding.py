@@ -49,8 +49,7 @@ def arm(name: str, seconds: int, restores: list[str]) -> None:
     with open(f"{REVERT_UNIT}.timer", "w") as file:
         file.write(
             # From its own start: now, and again after a reboot.
-            f"[Timer]\nOnActiveSec={seconds}\nAccuracySec=1\n"
-            "[Install]\nWantedBy=timers.target\n"
+            f"[Timer]\nOnActiveSec={seconds}\nAccuracySec=1\n[Install]\nWantedBy=timers.target\n"
         )
     run(["systemctl", "daemon-reload"], timeout=60)
     run(["systemctl", "enable", "--quiet", f"{REVERT}.timer"], timeout=60)

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from ops.errors import LabError
 from ops.lab import cgroups, files, hosts, image, needs, network
 from ops.lab.lock import holding
-from ops.lab.plan import HOSTS, Lab, LabHost
+from ops.lab.plan import Lab, LabHost
 
 _WAIT_FOR_OTHERS_SECONDS = 120.0
 _AT_ONCE = 5

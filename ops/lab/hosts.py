@@ -141,8 +141,7 @@ def _memory_bytes(process: int) -> int:
 
 
 def _last_words(lab: Lab, host: LabHost) -> str:
-    with suppress(OSError):
-        with (lab.folder(host) / "console.log").open("rb") as console:
-            console.seek(-min(2000, os.fstat(console.fileno()).st_size), os.SEEK_END)
-            return console.read().decode("utf-8", "replace").strip()
+    with suppress(OSError), (lab.folder(host) / "console.log").open("rb") as console:
+        console.seek(-min(2000, os.fstat(console.fileno()).st_size), os.SEEK_END)
+        return console.read().decode("utf-8", "replace").strip()
     return "nothing"

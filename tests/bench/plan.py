@@ -1,4 +1,4 @@
-"""What does `fab plan` cost, against a bare `ssh HOST true` to the same hosts?
+"""Measure what `fab plan` costs against a bare `ssh HOST true` to the same hosts.
 
     python -m tests.bench.plan lab      the fleet has to be applied
 

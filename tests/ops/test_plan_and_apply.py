@@ -37,12 +37,13 @@ SYSCTL = "/etc/sysctl.d/60-stillhere.conf"
 SSH = "/etc/ssh/sshd_config.d/00-stillhere.conf"
 
 
-def fab(*arguments: str) -> subprocess.CompletedProcess[str]:
+def fab(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run fab as an operator does, with nobody at the terminal."""
-    command = [str(Path(sys.executable).parent / "fab"), *arguments]
     return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL
-    )
+        [str(Path(sys.executable).parent / "fab"), *arguments],
+        cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=300,
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -148,17 +149,41 @@ def test_a_host_that_is_down_holds_up_no_other(applied: Fleet, rehearsal: Rehear
     assert plan_of(applied).returncode == EMPTY
 
 
+def copied(fleet: Fleet, folder: Path, old: str, new: str) -> str:
+    """Return the path of a changed copy of the inventory, with its vault and key beside it."""
+    copy = folder / "fleet.toml"
+    copy.write_text(fleet.path.read_text("utf-8").replace(old, new), "utf-8")
+    for name in ("vault.toml.gpg", "gnupg", "id_ed25519"):
+        (folder / name).symlink_to(fleet.path.with_name(name))
+    return str(copy)
+
+
 def test_a_host_that_shows_another_key_is_not_spoken_to(applied: Fleet, tmp_path: Path) -> None:
     other = applied.host("db1").host_key
-    text = applied.path.read_text("utf-8").replace(applied.host("app1").host_key, other)
-    copy = tmp_path / "fleet.toml"
-    copy.write_text(text, "utf-8")
-    for name in ("vault.toml.gpg", "gnupg", "id_ed25519"):
-        (tmp_path / name).symlink_to(applied.path.with_name(name))
-    shown = fab("plan", "--fleet", str(copy))
+    shown = fab("plan", "--fleet", copied(applied, tmp_path, applied.host("app1").host_key, other))
     assert shown.returncode == FAILED
     assert "app1" in shown.stderr
     assert "not the one in the inventory" in shown.stderr
+
+
+def test_a_fleet_that_is_no_lab_asks_and_brakes(
+    applied: Fleet, rehearsal: Rehearsal, tmp_path: Path
+) -> None:
+    copy = copied(applied, tmp_path, "lab = true", "lab = false")
+    key = {"STILLHERE_SSH_KEY": str(applied.path.with_name("id_ed25519"))}
+    for host in ("lb1", "lb2"):
+        rehearsal.run(host, ["rm", SYSCTL])
+    asked = fab("apply", "--fleet", copy, "--yes", **key)
+    assert asked.returncode == FAILED
+    assert "load-balancers (lb1, lb2 at once)" in asked.stderr
+    assert "Add --allow load-balancers,many." in asked.stderr
+    assert "is no brake" in fab("apply", "--fleet", copy, "--allow", "all", **key).stderr
+    allowed = ("--allow", "load-balancers,many")
+    assert "Nobody is there to be asked" in fab("apply", "--fleet", copy, *allowed, **key).stderr
+    assert plan_of(applied).returncode == PENDING
+    done = fab("apply", "--fleet", copy, *allowed, "--yes", **key)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert plan_of(applied).returncode == EMPTY
 
 
 def test_two_operators_do_not_meet(applied: Fleet) -> None:

@@ -1,5 +1,9 @@
 """The vault, with a real GPG."""
 
+import os
+import subprocess
+import sys
+from functools import partial
 from pathlib import Path
 
 import gnupg
@@ -7,6 +11,7 @@ import pytest
 
 from ops.errors import VaultError
 from ops.secrets import Secret, parse_vault, read_vault, recipients_of, require, write_vault
+from tests.ops.inventories import inventory
 
 
 @pytest.fixture
@@ -69,3 +74,26 @@ def test_a_secret_does_not_print_itself() -> None:
     secret = Secret("tweet")
     assert "tweet" not in f"{secret} {secret!r} {secret:>20} {[secret]} %s" % secret
     assert secret.reveal() == "tweet"
+
+
+def test_the_vault_is_edited_in_the_operators_editor(vault: Path, tmp_path: Path) -> None:
+    vault.with_name("inventory.toml").write_text(inventory(), "utf-8")
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\necho \'token = "new"\' >> "$1"\n', "utf-8")
+    editor.chmod(0o755)
+    fab = str(Path(sys.executable).parent / "fab")
+    fleet = ("--fleet", str(vault.with_name("inventory.toml")))
+    environment = os.environ | {"EDITOR": str(editor)}
+    run = partial(subprocess.run, env=environment, capture_output=True, text=True, timeout=60)
+    assert run([fab, "secrets.edit", *fleet]).returncode == 0
+    assert {name: one.reveal() for name, one in read_vault(vault).items()} == {
+        "canary": "tweet",
+        "token": "new",
+    }
+    checked = run([fab, "secrets.check", *fleet])
+    assert (checked.returncode, checked.stdout) == (0, "canary\ntoken\n")
+    editor.write_text("#!/bin/sh\necho 'not toml' > \"$1\"\n", "utf-8")
+    refused = run([fab, "secrets.edit", *fleet])
+    assert refused.returncode == 1
+    assert "is no TOML" in refused.stderr
+    assert len(read_vault(vault)) == 2
