@@ -51,13 +51,7 @@ def change_file(
     with contextlib.suppress(FileNotFoundError):
         os.unlink(beside)
     try:
-        handle = os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(content)
-            file.flush()
-            os.fchown(file.fileno(), pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid)
-            os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
+        write_beside(beside, content, mode, owner, group)
         if validate:
             run([word.replace("{}", beside) for word in validate], timeout=60)
         os.replace(beside, path)
@@ -65,6 +59,17 @@ def change_file(
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(beside)
+
+
+def write_beside(beside: str, content: str, mode: int, owner: str, group: str) -> None:
+    """Write the new file whole and to the disk, readable for nobody else until it is."""
+    handle = os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+        file.write(content)
+        file.flush()
+        os.fchown(file.fileno(), pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid)
+        os.fchmod(file.fileno(), mode)
+        os.fsync(file.fileno())
 
 
 def sync_directory(path: str) -> None:

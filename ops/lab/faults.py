@@ -1,4 +1,4 @@
-"""What can go wrong with a cable: cut, loss, delay, and a pair of hosts that do not hear each other.
+"""What can go wrong with a cable: cut, loss, delay, and two hosts that do not hear each other.
 
 All of it is done in the switch, where a host's own `flush ruleset` cannot undo
 it, and read back from there: there is no list of faults that could be wrong.
@@ -94,7 +94,7 @@ def faults_of(lab: Lab) -> dict[str, list[str]]:
 
 def loss_rules(table: str, port: str, percent: int) -> str:
     """Return the nft rules; older nft wants each closing brace on its own line."""
-    drop = f"numgen random mod 100 < {percent} drop"
+    drop = f"numgen random mod 100 < {percent} drop" if percent < 100 else "drop"
     return _table(table, f'iifname "{port}" {drop}', f'oifname "{port}" {drop}')
 
 

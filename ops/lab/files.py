@@ -1,4 +1,4 @@
-"""What a lab keeps on disk: this is where keys, inventory, vault and a new host's files are written.
+"""What a lab keeps on disk: this is where keys, inventory, vault and hosts' files are written.
 
 Outside the checkout, for root alone, and only what is not there yet: a second
 `lab.up` changes no key. Private host keys are made here, so that the inventory
@@ -6,11 +6,11 @@ can pin them before a host was ever reached.
 """
 
 import hashlib
-import os
 import secrets
 import shutil
 from pathlib import Path
 
+from ops.errors import LabError
 from ops.lab import cgroups
 from ops.lab.machine import must, run
 from ops.lab.plan import HOSTS, Lab, LabHost
@@ -45,7 +45,14 @@ def remove(lab: Lab) -> None:
     if gnupg.exists():
         run(["gpgconf", "--homedir", str(gnupg), "--kill", "all"])
         run(["gpgconf", "--homedir", str(gnupg), "--remove-socketdir"])
-    shutil.rmtree(lab.home, ignore_errors=True)
+    try:
+        if lab.home.exists():
+            shutil.rmtree(lab.home)
+    except OSError as error:
+        why = f"{error.filename} cannot be removed: {error.strerror}"
+        raise LabError(
+            f"{why}. Is somebody at work in {lab.home}? Then `fab lab.down` again."
+        ) from None
 
 
 def inventory(lab: Lab) -> str:
@@ -150,9 +157,7 @@ def _write(path: Path, text: str, mode: int = 0o600) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     new = path.with_name(f".{path.name}.new")
     new.unlink(missing_ok=True)
-    with open(
-        os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8"
-    ) as out:
-        out.write(text)
+    new.touch(mode)
+    new.write_text(text, "utf-8")
     new.chmod(mode)
     new.rename(path)

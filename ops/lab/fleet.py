@@ -19,6 +19,7 @@ def up(
 ) -> list[LabHost]:
     """Start what is missing and return it, ssh-ready. No release: what the lab has, or 13."""
     needs.check(lab)
+    needs.make_room(say)
     with changing(lab):
         _choose_image(lab, release, say)
         cgroups.made(lab, "")

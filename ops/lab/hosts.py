@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-import psutil
-
 from ops.errors import LabError
 from ops.lab import cgroups, network
 from ops.lab.machine import run
@@ -91,7 +89,9 @@ def execute(
     if first is None:
         raise LabError(f"{host.name} is not running. `fab lab.start {host.name}` starts it.")
     enter = ["nsenter", "--target", str(first), "--all", "--", *command]
-    return run(enter, stdin=stdin, timeout_seconds=timeout_seconds)
+    # In the host's cgroup, so that what it leaves running ends with the host.
+    visitors = cgroups.made(lab, f"{host.name}/visitors")
+    return run(cgroups.inside(visitors, enter), stdin=stdin, timeout_seconds=timeout_seconds)
 
 
 def _cgroup(lab: Lab, host: LabHost) -> Path:
@@ -126,9 +126,15 @@ def _listens(lab: Lab, host: LabHost) -> bool:
 
 
 def _uptime_seconds(lab: Lab, host: LabHost) -> float:
+    """Return how long its process number 1 has been there; the machine's own uptime is another."""
     first = _first_process(lab, host)
-    with suppress(psutil.Error):
-        return time.time() - psutil.Process(first).create_time() if first else 0.0
+    if first is None:
+        return 0.0
+    with suppress(OSError):
+        # The name in parentheses may have spaces; field 22 is the start, in clock ticks.
+        after_name = Path(f"/proc/{first}/stat").read_text("utf-8").rpartition(")")[2]
+        started = int(after_name.split()[19]) / os.sysconf("SC_CLK_TCK")
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - started
     return 0.0
 
 

@@ -49,7 +49,7 @@ def base_image(lab: Lab, release: int, say: Callable[[str], None]) -> Path:
     if release not in CODENAMES:
         known = " and ".join(str(number) for number in sorted(CODENAMES))
         raise LabError(f"The lab knows Debian {known}, not {release}.")
-    image = lab.directory / "images" / f"debian-{release}-{_digest(release)}"
+    image = lab.directory / "images" / image_name(release)
     with holding(f"stillhere-image-{image.name}", _BUILD_SECONDS):
         if not image.exists():
             say(f"building the root file system of Debian {release}; this takes a minute")
@@ -57,15 +57,17 @@ def base_image(lab: Lab, release: int, say: Callable[[str], None]) -> Path:
     return image
 
 
+def image_name(release: int) -> str:
+    """Return the name of the image that is wanted now; it changes with the content."""
+    content = (CODENAMES[release], packages.INSTALLED, packages.KEPT, _FILES, _HOOKS)
+    digest = hashlib.sha256(repr(content).encode()).hexdigest()[:12]
+    return f"debian-{release}-{digest}"
+
+
 def remove_unfinished(lab: Lab) -> None:
     """Remove what a build of this lab left behind that was interrupted."""
     for left in (lab.directory / "images").glob(f".{lab.prefix}-*"):
         shutil.rmtree(left, ignore_errors=True)
-
-
-def _digest(release: int) -> str:
-    content = (CODENAMES[release], packages.INSTALLED, packages.KEPT, _FILES, _HOOKS)
-    return hashlib.sha256(repr(content).encode()).hexdigest()[:12]
 
 
 def _build(lab: Lab, release: int, image: Path) -> None:

@@ -13,10 +13,22 @@ from contextlib import suppress
 from pathlib import Path
 
 from ops.errors import LabError
+from ops.lab.lock import holding
 from ops.lab.machine import must, run
 from ops.lab.plan import Lab, LabHost, Segment
 
 NAMESPACES = Path("/run/netns")
+# The lock of who makes or removes the folder of all namespaces.
+_FIRST_AND_LAST = "stillhere-netns"
+# Route; and where bridged frames pass the rules of routed ones, let them not.
+_SETTINGS = """
+cd /proc/sys/net
+echo 1 >ipv4/ip_forward
+echo 1 >ipv6/conf/all/forwarding
+for setting in bridge/bridge-nf-call-*tables; do
+    [ ! -e "$setting" ] || echo 0 >"$setting"
+done
+"""
 
 
 def lay(lab: Lab) -> None:
@@ -25,19 +37,17 @@ def lay(lab: Lab) -> None:
         return
     remove(lab)
     _refuse_taken_addresses(lab)
-    must(["ip", "netns", "add", lab.switch])
+    with holding(_FIRST_AND_LAST, 30):
+        must(["ip", "netns", "add", lab.switch])
     _batch(lab.switch, switch_links(lab))
     in_switch(lab, ["nft", "-f", "-"], stdin=machine_rules(lab))
-    for setting in ("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"):
-        in_switch(lab, ["sysctl", "-qw", setting])
-    # Bridged frames do not pass the rules of routed ones; not every kernel has this.
-    for name in ("iptables", "ip6tables", "arptables"):
-        command = ["sysctl", "-qw", f"net.bridge.bridge-nf-call-{name}=0"]
-        run(["nsenter", f"--net={NAMESPACES / lab.switch}", *command])
+    in_switch(lab, ["sh", "-c", _SETTINGS])
     _batch(
         None, [f"link add {lab.management} type veth peer name {lab.management} netns {lab.switch}"]
     )
     _batch(lab.switch, switch_end(lab))
+    # The machine itself may do without IPv6; its address in the lab needs it.
+    run(["sh", "-c", f"echo 0 >/proc/sys/net/ipv6/conf/{lab.management}/disable_ipv6"])
     # Its routes come last: that they are there says that all the rest is.
     _batch(None, machine_end(lab))
 
@@ -64,10 +74,10 @@ def remove(lab: Lab) -> None:
             # Left by an `ip netns add` that was killed before it mounted anything.
             namespace.unlink(missing_ok=True)
     _wait_until_gone(lab)
-    if NAMESPACES.is_dir() and not any(NAMESPACES.iterdir()):
-        # What the first `ip netns add` of the machine made. Others' keep it busy.
-        run(["umount", str(NAMESPACES)])
-        with suppress(OSError):
+    with holding(_FIRST_AND_LAST, 30), suppress(OSError):
+        # What the first `ip netns add` of the machine made; the last one's end leaves it.
+        if not any(NAMESPACES.iterdir()):
+            run(["umount", str(NAMESPACES)])
             NAMESPACES.rmdir()
 
 

@@ -11,9 +11,9 @@ from ops.lab.plan import HOSTS, Lab, LabHost
 def status(lab: Lab) -> list[str]:
     """Return an aligned line for each host, with a title above."""
     wrong = faults.faults_of(lab)
-    rows = [("HOST", "ROLE", "STATE", "ADDRESS", "UPTIME", "MEMORY", "FAULTS")]
-    rows += [_row(lab, host, hosts.condition(lab, host), wrong[host.name]) for host in HOSTS]
-    return aligned(rows)
+    title = ("HOST", "ROLE", "STATE", "ADDRESS", "UPTIME", "MEMORY", "FAULTS")
+    rows = [_row(lab, host, hosts.condition(lab, host), wrong[host.name]) for host in HOSTS]
+    return aligned([title, *rows])
 
 
 def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:

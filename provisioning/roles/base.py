@@ -15,6 +15,7 @@ PACKAGES = (
     "python3",
     "ca-certificates",
 )
+ROOT_HOME = "/root"  # operators are root by key (docs/decisions/0011)
 # Also for hosts that are no routers: no redirects, no source routes, no spoofed sources.
 SYSCTLS = {
     "net.ipv4.conf.all.accept_redirects": "0",
@@ -64,8 +65,8 @@ def _ssh(fleet: Fleet) -> tuple[Resource, ...]:
     drop_in = "/etc/ssh/sshd_config.d/00-stillhere.conf"
     keys = "".join(f"{one.key} {one.name}\n" for one in fleet.operators)
     return (
-        Directory("/root/.ssh", mode=0o700),
-        File("/root/.ssh/authorized_keys", keys, mode=0o600),
+        Directory(f"{ROOT_HOME}/.ssh", mode=0o700),
+        File(f"{ROOT_HOME}/.ssh/authorized_keys", keys, mode=0o600),
         File(drop_in, render("sshd.conf", port=SSH.port), validate=("sshd", "-t", "-f", "{}")),
         Unit("ssh.service", reads=(drop_in,), on_change="reload", guarded=True),
     )

@@ -1,5 +1,6 @@
 """The lab as tests handle it: by names of hosts."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +28,17 @@ class Rehearsal:
         with fleet.changing(self.lab):
             hosts.kill(self.lab, self.lab.host(host))
 
-    def start(self, host: str) -> None:
-        fleet.start(self.lab, self.lab.host(host))
+    def start(self, host: str, *, is_reachable: bool = True) -> None:
+        """Switch a host on; wait for its ssh unless it cannot be reached on purpose."""
+        if is_reachable:
+            fleet.start(self.lab, self.lab.host(host))
+            return
+        with fleet.changing(self.lab):
+            hosts.start(self.lab, self.lab.host(host))
+        deadline = time.monotonic() + 20
+        while hosts.condition(self.lab, self.lab.host(host)) != "running":
+            assert time.monotonic() < deadline, f"{host} does not start"
+            time.sleep(0.2)
 
     def cut(self, host: str) -> None:
         with fleet.changing(self.lab):
