@@ -105,7 +105,8 @@ def _make_guarded(fleet: Fleet, session: Session, request: dict[str, Any], line:
     """Change, come in anew, confirm; whoever cannot come in has it taken back by the host."""
     name = request["name"]
     session.ask("change", audit=line, answer_seconds=REVERT_SECONDS + 15, **request)
-    if not can_connect(fleet, session.host):
+    # A daemon that reloads refuses for a moment, a busy host for longer.
+    if not can_connect(fleet, session.host, within_seconds=REVERT_SECONDS / 2):
         raise ChangeFailed(
             f"{session.host.name}: {name} was changed, and no new connection got in. "
             f"The host takes it back by itself within {REVERT_SECONDS} s."

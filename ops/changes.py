@@ -77,7 +77,8 @@ def changes(desired: Sequence[Resource], seen: Observed) -> tuple[Change, ...]:
         match resource:
             case File():
                 readers = [unit for unit in units if resource.path in unit.reads]
-                found += _file(resource, facts, readers)
+                comes_with_package = any(each.verb is Verb.INSTALL for each in found)
+                found += _file(resource, facts, readers, comes_with_package)
             case Directory():
                 found += _directory(resource, facts)
             case Link():
@@ -98,11 +99,14 @@ def changes(desired: Sequence[Resource], seen: Observed) -> tuple[Change, ...]:
     return tuple(found)
 
 
-def _file(file: File, facts: Facts, readers: Sequence[Unit]) -> list[Change]:
+def _file(
+    file: File, facts: Facts, readers: Sequence[Unit], comes_with_package: bool
+) -> list[Change]:
     request = {
         "kind": "file",
         "path": file.path,
-        "seen": facts.get("sha256", ""),
+        # None: a package that this plan installs before may put its own version there.
+        "seen": facts.get("sha256", None if comes_with_package else ""),
         "content": file.content,
         "mode": file.mode,
         "owner": file.owner,

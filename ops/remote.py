@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import socket
+import time
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -15,6 +16,7 @@ from ops.errors import ChangeFailed, HostError, Unreachable, WrongHostKey
 from provisioning.fleet import Fleet, Host
 
 CONNECT_SECONDS = 10
+PAUSE_SECONDS = 0.5
 ANSWER_SECONDS = 960  # longer than anything the agent waits for itself
 MODULES = ("commands", "seeing", "guarding", "changing", "serving")
 # Small enough to be no secret and no length problem; the modules come by stdin.
@@ -77,13 +79,18 @@ class Session:
         return channel
 
 
-def can_connect(fleet: Fleet, host: Host) -> bool:
-    """Return True when a new connection gets in now."""
-    try:
-        _connect(fleet, host).close()
-    except HostError:
-        return False
-    return True
+def can_connect(fleet: Fleet, host: Host, within_seconds: float = 0) -> bool:
+    """Return True as soon as a new connection gets in; False when none did in that time."""
+    deadline = time.monotonic() + within_seconds
+    while True:
+        try:
+            _connect(fleet, host).close()
+        except HostError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(PAUSE_SECONDS)
+        else:
+            return True
 
 
 def _connect(fleet: Fleet, host: Host) -> Connection:

@@ -24,7 +24,7 @@ def change(kind: str, audit: str, **what: Any) -> dict[str, str]:
 
 def change_file(
     path: str,
-    seen: str,
+    seen: str | None,
     content: str | None,
     mode: int,
     owner: str,
@@ -35,7 +35,7 @@ def change_file(
 ) -> None:
     """Replace or delete a file, if it still is what the plan has seen."""
     now = see_file(path, is_secret=True)
-    if now.get("sha256", "") != seen:
+    if seen is not None and now.get("sha256", "") != seen:
         raise Failed(f"{path} has changed since the plan was made. Plan again.")
     if keep:
         keep_before(path)

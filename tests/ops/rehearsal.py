@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ops.lab import faults, fleet, hosts
+from ops.lab.hosts import State
 from ops.lab.plan import Lab
 
 
@@ -36,7 +37,7 @@ class Rehearsal:
         with fleet.changing(self.lab):
             hosts.start(self.lab, self.lab.host(host))
         deadline = time.monotonic() + 20
-        while hosts.condition(self.lab, self.lab.host(host)) != "running":
+        while hosts.condition(self.lab, self.lab.host(host)).state is not State.RUNNING:
             assert time.monotonic() < deadline, f"{host} does not start"
             time.sleep(0.2)
 

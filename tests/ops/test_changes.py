@@ -60,6 +60,13 @@ def test_an_edited_file_is_shown_as_a_diff() -> None:
     assert change.request["seen"] == sha256("hullo\n")
 
 
+def test_a_file_that_a_package_of_the_plan_may_bring_is_replaced_all_the_same() -> None:
+    _, alone = plan(Package("motd"), FILE, a={"version": ""}, b={})
+    assert alone.request["seen"] is None
+    _, edited = plan(Package("motd"), FILE, a={"version": ""}, b=there("hullo\n"))
+    assert edited.request["seen"] == sha256("hullo\n")
+
+
 def test_a_changed_mode_is_said_in_words() -> None:
     (change,) = plan(FILE, a=there(mode=0o600, owner="bin"))
     assert change.detail == ("mode 0600 -> 0644", "owner bin -> root")
