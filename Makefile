@@ -22,12 +22,12 @@ setup: ## Install all that tests and checks need (as root also Debian's packages
 	@requirements/install dev
 
 .PHONY: test
-test: setup ## Run the tests, on PostgreSQL and on SQLite
-	@tests/on_both_databases -m "not long"
+test: setup ## Run the tests: on PostgreSQL, on SQLite, and on a lab of real Debian hosts
+	@tests/run "not long"
 
 .PHONY: test-long
-test-long: setup ## Run the tests that take long, on PostgreSQL and on SQLite
-	@tests/on_both_databases -m long
+test-long: setup ## Run the tests that take long, in the same three ways
+	@tests/run long
 
 .PHONY: check
 check: setup ## Check style, types, imports and sizes; takes seconds
@@ -36,6 +36,10 @@ check: setup ## Check style, types, imports and sizes; takes seconds
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/architecture
+
+.PHONY: bench-plan
+bench-plan: setup ## Measure `fab plan` against a bare ssh, on a lab of its own (as root)
+	@tests/bench/on_a_lab tests.bench.plan
 
 .PHONY: format
 format: setup ## Bring the code into its one format

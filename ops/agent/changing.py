@@ -1,0 +1,182 @@
+"""The changes that an operator's plan may make on the host, one function a kind."""
+
+import contextlib
+import grp
+import os
+import pwd
+import subprocess
+import syslog
+from collections.abc import Callable
+from typing import Any
+
+from ops.agent.commands import DEBIAN, HOME, MARKER, STAMPS, Failed, run, stamp_unit
+from ops.agent.guarding import arm, keep_before
+from ops.agent.seeing import see_file
+
+
+def change(kind: str, audit: str, **what: Any) -> dict[str, str]:
+    """Make one change, verify it, and leave a line in the journal."""
+    CHANGED[kind](**what)
+    syslog.openlog("stillhere-ops", 0, syslog.LOG_AUTH)
+    syslog.syslog(syslog.LOG_NOTICE, audit)
+    return {}
+
+
+def change_file(
+    path: str,
+    seen: str | None,
+    content: str | None,
+    mode: int,
+    owner: str,
+    group: str,
+    validate: list[str],
+    readers: list[str],
+    keep: bool,
+) -> None:
+    """Replace or delete a file, if it still is what the plan has seen."""
+    now = see_file(path, is_secret=True)
+    if seen is not None and now.get("sha256", "") != seen:
+        raise Failed(f"{path} has changed since the plan was made. Plan again.")
+    if keep:
+        keep_before(path)
+    # From here on the units that read it have to be told, however this ends.
+    for unit in readers:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{STAMPS}/{unit}")
+    if content is None:
+        os.unlink(path)
+        return
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    beside = f"{path}.stillhere-new"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(beside)
+    try:
+        write_beside(beside, content, mode, owner, group)
+        if validate:
+            run([word.replace("{}", beside) for word in validate], timeout=60)
+        os.replace(beside, path)
+        sync_directory(os.path.dirname(path))
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(beside)
+
+
+def write_beside(beside: str, content: str, mode: int, owner: str, group: str) -> None:
+    """Write the new file whole and to the disk, readable for nobody else until it is."""
+    handle = os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+        file.write(content)
+        file.flush()
+        os.fchown(file.fileno(), pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid)
+        os.fchmod(file.fileno(), mode)
+        os.fsync(file.fileno())
+
+
+def sync_directory(path: str) -> None:
+    """Make a rename in the directory survive a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def change_directory(path: str, mode: int, owner: str, group: str) -> None:
+    """Make the directory, or its owner and mode, as wanted."""
+    os.makedirs(path, exist_ok=True)
+    os.chown(path, pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid)
+    os.chmod(path, mode)
+
+
+def change_link(path: str, target: str) -> None:
+    """Swap the link atomically; a thing that is no link is not replaced."""
+    if os.path.lexists(path) and not os.path.islink(path):
+        raise Failed(f"{path} is there and is no link. Move it away.")
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    beside = f"{path}.stillhere-new"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(beside)
+    os.symlink(target, beside)
+    os.replace(beside, path)
+
+
+def change_packages(install: list[str], purge: list[str]) -> None:
+    """Install and purge in one go each; no service is started by a package itself."""
+    policy = "/usr/sbin/policy-rc.d"
+    had = os.path.exists(policy)
+    if not had:
+        with open(policy, "w") as file:
+            file.write("#!/bin/sh\nexit 101\n")
+        os.chmod(policy, 0o755)
+    apt = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300"]
+    apt += ["-o", "Dpkg::Options::=--force-confold", "--no-install-recommends"]
+    try:
+        run(["dpkg", "--configure", "-a"], env=DEBIAN)  # an apply that was cut off
+        if install:
+            try:
+                run([*apt, "install", *install], timeout=900, env=DEBIAN)
+            except Failed:
+                run([*apt, "update"], timeout=300, env=DEBIAN)
+                run([*apt, "install", *install], timeout=900, env=DEBIAN)
+        if purge:
+            run([*apt, "purge", *purge], timeout=900, env=DEBIAN)
+    finally:
+        if not had:
+            os.unlink(policy)
+
+
+def change_user(name: str, home: str, groups: list[str]) -> None:
+    """Make the account, or its home and groups, as wanted."""
+    with contextlib.suppress(KeyError):
+        pwd.getpwnam(name)
+        run(["usermod", "--home", home, "--groups", ",".join(groups), name])
+        return
+    command = ["useradd", "--system", "--user-group", "--shell", "/usr/sbin/nologin"]
+    command += ["--home-dir", home, "--no-create-home", "--groups", ",".join(groups), name]
+    run(command)
+
+
+def change_unit(name: str, steps: list[str], read: str, guard: int, restores: list[str]) -> None:
+    """Go through systemctl's verbs; `read` is kept when all have succeeded."""
+    if guard:
+        arm(name, guard, restores)
+    run(["systemctl", "daemon-reload"], timeout=60)
+    for step in steps:
+        try:
+            run(["systemctl", step, name], timeout=120)
+        except Failed as error:
+            lines = ["journalctl", "--unit", name, "--lines=8", "--no-pager", "--output=cat"]
+            said = subprocess.run(lines, capture_output=True, text=True, timeout=30)
+            raise Failed(f"{error}\n{said.stdout.strip()}") from None
+    if not guard:
+        stamp_unit(name, read)
+
+
+def change_sysctl(name: str, value: str) -> None:
+    """Set it now; a file keeps it."""
+    run(["sysctl", "-q", "-w", f"{name}={value}"])
+
+
+def change_command(command: list[str], stdin: str) -> None:
+    """Run it."""
+    run(command, timeout=900, stdin=stdin)
+
+
+def change_marker(text: str) -> None:
+    """Remember that this host was applied: from now on it has brakes."""
+    os.makedirs(HOME, mode=0o755, exist_ok=True)
+    with open(MARKER, "w") as file:
+        file.write(text)
+
+
+CHANGED: dict[str, Callable[..., None]] = {
+    "file": change_file,
+    "directory": change_directory,
+    "link": change_link,
+    "packages": change_packages,
+    "user": change_user,
+    "unit": change_unit,
+    "sysctl": change_sysctl,
+    "command": change_command,
+    "marker": change_marker,
+}

@@ -1,0 +1,63 @@
+"""What runs on a host while an operator looks at it or changes it: sent, never installed.
+
+`ops/remote` sends the text of these modules to `python3` on the host and then
+speaks to it by lines of JSON on its stdin and stdout. So facts cost one round
+trip, secrets travel by stdin, and when the line breaks the end of stdin ends the
+agent, which lets go of the operators' lock. Only Python 3.11's own library here.
+
+    {"ask": "observe", "resources": [...]}    -> {"machine": {...}, "found": {key: {...}}}
+    {"ask": "lock", "who": ..., "why": ...}   -> {} or {"held_by": ...}
+    {"ask": "change", "kind": ..., ...}       -> {"ok": true} or {"ok": false, "said": ...}
+    {"ask": "confirm", ...}                   -> the same
+"""
+
+import fcntl
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, TextIO
+
+from ops.agent.changing import change
+from ops.agent.commands import Failed
+from ops.agent.guarding import confirm
+from ops.agent.seeing import observe
+
+LOCK = "/run/stillhere-operator"
+_held: list[TextIO] = []  # an open file is what holds the lock
+
+
+def main() -> None:
+    """Serve requests until stdin ends."""
+    for line in sys.stdin:
+        asked = json.loads(line)
+        try:
+            answer = {"ok": True, **ASKED[asked.pop("ask")](**asked)}
+        except (Failed, OSError, KeyError, subprocess.SubprocessError) as error:
+            answer = {"ok": False, "said": str(error) or type(error).__name__}
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+def lock(who: str, why: str) -> dict[str, str]:
+    """Hold this host for one operator until the agent ends; tell who holds it otherwise."""
+    file = open(LOCK, "a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        return {"held_by": file.read() or "somebody"}
+    file.truncate(0)
+    file.write(f"{who} since {time.strftime('%H:%M:%S UTC', time.gmtime())}: {why}")
+    file.flush()
+    _held.append(file)
+    return {}
+
+
+ASKED: dict[str, Callable[..., dict[str, Any]]] = {
+    "observe": observe,
+    "lock": lock,
+    "change": change,
+    "confirm": confirm,
+}

@@ -1,0 +1,263 @@
+"""From what is wanted and what is there to what has to be done. Pure.
+
+A change is a value: what it is called in a plan, the lines that show it, and
+the very request that the host's agent will get. Applying sends that and nothing else.
+"""
+
+import difflib
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from ops.facts import Observed
+from provisioning.resources import (
+    Command,
+    Directory,
+    File,
+    Link,
+    Package,
+    Resource,
+    Sysctl,
+    Unit,
+    User,
+)
+
+Facts = dict[str, Any]
+REVERT_SECONDS = 30  # a guarded change is taken back when nobody has come in by then
+MOST_DIFF_LINES = 200
+
+
+class Verb(StrEnum):
+    """What a change does; the words of a plan."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    REMOVE = "remove"
+    INSTALL = "install"
+    PURGE = "purge"
+    ENABLE = "enable"
+    DISABLE = "disable"
+    START = "start"
+    STOP = "stop"
+    RESTART = "restart"
+    RELOAD = "reload"
+    SET = "set"
+    RUN = "run"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of a plan. `request` may hold a secret and never prints itself."""
+
+    key: str
+    verb: Verb
+    detail: "Lines" = ()
+    request: dict[str, Any] = field(default_factory=dict, repr=False)
+    guarded: bool = False
+
+    def fingerprint(self) -> str:
+        """Return what a plan's digest is made of: all that would happen."""
+        text = json.dumps([self.key, self.verb, self.request], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+Lines = tuple[str, ...]
+
+
+def changes(desired: Sequence[Resource], seen: Observed) -> tuple[Change, ...]:
+    """Return what has to be done, in the order of the resources; nothing when all is as wanted."""
+    found: list[Change] = []
+    files = {each.path: each for each in desired if isinstance(each, File)}
+    units = [each for each in desired if isinstance(each, Unit)]
+    for resource in desired:
+        facts = seen.found.get(resource.key, {})
+        match resource:
+            case File():
+                readers = [unit for unit in units if resource.path in unit.reads]
+                comes_with_package = any(each.verb is Verb.INSTALL for each in found)
+                found += _file(resource, facts, readers, comes_with_package)
+            case Directory():
+                found += _directory(resource, facts)
+            case Link():
+                found += _link(resource, facts)
+            case Package():
+                found += _package(resource, facts)
+            case User():
+                found += _user(resource, facts)
+            case Unit():
+                has_new_files = {f"file {path}" for path in resource.reads} & {
+                    each.key for each in found
+                }
+                found += _unit(resource, facts, _digest_of(resource, files), bool(has_new_files))
+            case Sysctl():
+                found += _sysctl(resource, facts)
+            case Command():
+                found += _command(resource, facts)
+    return tuple(found)
+
+
+def _file(
+    file: File, facts: Facts, readers: Sequence[Unit], comes_with_package: bool
+) -> list[Change]:
+    request = {
+        "kind": "file",
+        "path": file.path,
+        # None: a package that this plan installs before may put its own version there.
+        "seen": facts.get("sha256", None if comes_with_package else ""),
+        "content": file.content,
+        "mode": file.mode,
+        "owner": file.owner,
+        "group": file.group,
+        "validate": list(file.validate),
+        "readers": [unit.name for unit in readers],
+        "keep": any(unit.guarded for unit in readers),
+    }
+    if file.content is None:
+        return [Change(file.key, Verb.REMOVE, (), request)] if facts else []
+    detail: Lines
+    if facts and not facts["is_file"]:
+        detail = ("is there, and is no file: move it away by hand",)
+        return [Change(file.key, Verb.CREATE, detail, request)]
+    detail = _owner_lines(file, facts)
+    if facts.get("sha256") != hashlib.sha256(file.content.encode()).hexdigest():
+        detail += _diff(file, facts)
+    elif not detail:
+        return []
+    return [Change(file.key, Verb.UPDATE if facts else Verb.CREATE, detail, request)]
+
+
+def _owner_lines(thing: File | Directory, facts: Facts) -> Lines:
+    """Return how mode, owner and group differ from what is there."""
+    if not facts:
+        return ()
+    lines = []
+    if facts["mode"] != thing.mode:
+        lines.append(f"mode {facts['mode']:04o} -> {thing.mode:04o}")
+    for name, wanted in (("owner", thing.owner), ("group", thing.group)):
+        if facts[name] != wanted:
+            lines.append(f"{name} {facts[name]} -> {wanted}")
+    return tuple(lines)
+
+
+def _diff(file: File, facts: Facts) -> Lines:
+    if file.secret:
+        return ("content differs; it is secret",)
+    lines = [
+        line.rstrip("\n")
+        for line in difflib.unified_diff(
+            facts.get("text", "").splitlines(),
+            (file.content or "").splitlines(),
+            "there",
+            "wanted",
+            lineterm="",
+        )
+    ]
+    if len(lines) > MOST_DIFF_LINES:
+        rest = len(lines) - MOST_DIFF_LINES
+        lines = [*lines[:MOST_DIFF_LINES], f"... and {rest} more lines"]
+    return tuple(lines)
+
+
+def _directory(wanted: Directory, facts: Facts) -> list[Change]:
+    request = {
+        "kind": "directory",
+        "path": wanted.path,
+        "mode": wanted.mode,
+        "owner": wanted.owner,
+        "group": wanted.group,
+    }
+    detail: Lines
+    if facts and not facts["is_directory"]:
+        detail = ("is there, and is no directory: move it away by hand",)
+        return [Change(wanted.key, Verb.CREATE, detail, request)]
+    detail = _owner_lines(wanted, facts)
+    if facts and not detail:
+        return []
+    return [Change(wanted.key, Verb.UPDATE if facts else Verb.CREATE, detail, request)]
+
+
+def _link(link: Link, facts: Facts) -> list[Change]:
+    if facts.get("target") == link.target:
+        return []
+    verb = Verb.UPDATE if facts else Verb.CREATE
+    detail = (f"{facts.get('target') or 'nothing'} -> {link.target}",)
+    return [
+        Change(link.key, verb, detail, {"kind": "link", "path": link.path, "target": link.target})
+    ]
+
+
+def _package(package: Package, facts: Facts) -> list[Change]:
+    is_there = bool(facts.get("version"))
+    if is_there == package.present:
+        return []
+    verb = Verb.INSTALL if package.present else Verb.PURGE
+    request = {
+        "kind": "packages",
+        "install": [package.name] if package.present else [],
+        "purge": [] if package.present else [package.name],
+    }
+    return [Change(package.key, verb, (), request)]
+
+
+def _user(user: User, facts: Facts) -> list[Change]:
+    groups = sorted(user.groups)
+    if facts and facts["home"] == user.home and facts["groups"] == groups:
+        return []
+    request = {"kind": "user", "name": user.name, "home": user.home, "groups": groups}
+    return [Change(user.key, Verb.UPDATE if facts else Verb.CREATE, (), request)]
+
+
+def _unit(unit: Unit, facts: Facts, digest: str, has_new_files: bool) -> list[Change]:
+    """Return at most one change: its name is the most visible of its steps."""
+    steps: list[Verb] = []
+    is_enabled = facts.get("enabled") in ("enabled", "enabled-runtime", "alias")
+    if unit.enabled is not None and facts.get("enabled") != "static" and is_enabled != unit.enabled:
+        steps.append(Verb.ENABLE if unit.enabled else Verb.DISABLE)
+    is_active = facts.get("active") in ("active", "activating", "reloading")
+    has_read = not has_new_files and (not unit.reads or facts.get("read") == digest)
+    if unit.running is False:
+        steps += [Verb.STOP] if is_active else []
+    elif is_active and not has_read:
+        steps.append(Verb(unit.on_change))
+    elif unit.running and not is_active:
+        steps.append(Verb.RESTART if facts.get("active") == "failed" else Verb.START)
+    if not steps:
+        return []
+    request = {
+        "kind": "unit",
+        "name": unit.name,
+        "steps": [step.value for step in steps],
+        "read": digest,
+        "guard": REVERT_SECONDS if unit.guarded else 0,
+        "restores": list(unit.reads) if unit.guarded else [],
+    }
+    because = ("what it reads has changed",) if not has_read and is_active else ()
+    also = tuple(f"also {step}" for step in steps[:-1])
+    return [Change(unit.key, steps[-1], because + also, request, guarded=unit.guarded)]
+
+
+def _digest_of(unit: Unit, files: dict[str, File]) -> str:
+    """Return a digest of all that the unit reads; KeyError when the role lacks such a file."""
+    if not unit.reads:
+        return ""
+    parts = [[path, files[path].content, files[path].mode] for path in unit.reads]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _sysctl(setting: Sysctl, facts: Facts) -> list[Change]:
+    if facts.get("value") == setting.value:
+        return []
+    detail = (f"{facts.get('value') or 'unset'} -> {setting.value}",)
+    request = {"kind": "sysctl", "name": setting.name, "value": setting.value}
+    return [Change(setting.key, Verb.SET, detail, request)]
+
+
+def _command(command: Command, facts: Facts) -> list[Change]:
+    if facts.get("ok"):
+        return []
+    detail = tuple(str(facts.get("said", "")).splitlines()[:MOST_DIFF_LINES])
+    request = {"kind": "command", "command": list(command.run), "stdin": command.stdin}
+    return [Change(command.key, Verb.RUN, detail, request)]

@@ -1,0 +1,20 @@
+"""A person says yes: this is where we ask, and refuse when nobody can answer."""
+
+import sys
+
+from ops.console import Console
+from ops.errors import Refused
+from provisioning.fleet import Fleet
+
+
+def confirmed(console: Console, fleet: Fleet, yes: bool) -> bool:
+    """Return True when the operator wants the plan that was shown. A lab is not asked about."""
+    if yes or fleet.lab:
+        return True
+    if not sys.stdin.isatty():
+        raise Refused("Nobody is there to be asked. Say --yes, or better --digest and --yes.")
+    console.say(f"Apply this to the fleet {fleet.name}?  Type its name to go on: ")
+    if input().strip() == fleet.name:
+        return True
+    console.say("Nothing was changed.")
+    return False

@@ -1,0 +1,163 @@
+"""What a lab keeps on disk: this is where keys, inventory, vault and hosts' files are written.
+
+Outside the checkout, for root alone, and only what is not there yet: a second
+`lab.up` changes no key. Private host keys are made here, so that the inventory
+can pin them before a host was ever reached.
+"""
+
+import hashlib
+import secrets
+import shutil
+from pathlib import Path
+
+from ops.errors import LabError
+from ops.lab import cgroups
+from ops.lab.machine import must, run
+from ops.lab.plan import HOSTS, Lab, LabHost
+
+VAULT_NAMES = (
+    "database_password_app",
+    "database_password_replication",
+    "secret_key",
+    "metrics_token",
+    "haproxy_stats_password",
+    "canary",  # found anywhere but in the vault, a secret has leaked
+)
+
+
+def write_fleet(lab: Lab) -> None:
+    """Write keys, inventory, known_hosts and vault, unless they are there."""
+    lab.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _make_key(lab.home / "id_ed25519", f"{lab.fleet} operator")
+    for host in HOSTS:
+        _make_key(_host_key(lab, host), host.name)
+        _furnish(lab, host)
+    if not (lab.home / "vault.toml.gpg").exists():
+        _write_vault(lab)
+    # The inventory is last: a task that finds it finds the rest.
+    _write(lab.home / "known_hosts", known_hosts(lab))
+    _write(lab.home / "inventory.toml", inventory(lab))
+
+
+def remove(lab: Lab) -> None:
+    """Remove all that the lab has on disk, and gpg's agent with it."""
+    gnupg = lab.home / "gnupg"
+    if gnupg.exists():
+        run(["gpgconf", "--homedir", str(gnupg), "--kill", "all"])
+        run(["gpgconf", "--homedir", str(gnupg), "--remove-socketdir"])
+    try:
+        if lab.home.exists():
+            shutil.rmtree(lab.home)
+    except OSError as error:
+        why = f"{error.filename} cannot be removed: {error.strerror}"
+        raise LabError(
+            f"{why}. Is somebody at work in {lab.home}? Then `fab lab.down` again."
+        ) from None
+
+
+def inventory(lab: Lab) -> str:
+    """Return the description of the fleet, as ops/inventory.py reads it."""
+    lines = [
+        "# Written by lab.up. `fab lab.down` removes it.",
+        "[fleet]",
+        f'name = "{lab.fleet}"',
+        "lab = true",
+        'site = "stillhere.test"',
+        'pings = "ping.stillhere.test"',
+        "time_servers = []",
+        "",
+        "[operators.lab]",
+        f'key = "{_public(lab.home / "id_ed25519")} lab"',
+    ]
+    for host in HOSTS:
+        if host.role:
+            lines += [
+                "",
+                f"[hosts.{host.name}]",
+                f'role = "{host.role}"',
+                f'data_center = "{host.segment}"',
+                f'address = "{lab.address(host)}"',
+                f'address6 = "{lab.address6(host)}"',
+                *(["public = true"] if host.role == "load_balancer" else []),
+                f'host_key = "{_public(_host_key(lab, host))}"',
+            ]
+    return "\n".join(lines) + "\n"
+
+
+def known_hosts(lab: Lab) -> str:
+    """Return the pinned host keys, for ssh."""
+    return "".join(
+        f"{lab.address(host)},{lab.address6(host)} {_public(_host_key(lab, host))}\n"
+        for host in HOSTS
+    )
+
+
+def host_files(lab: Lab, host: LabHost) -> dict[str, str]:
+    """Return what a host has of its own, by path."""
+    machine_id = hashlib.sha256(f"{lab.fleet}/{host.name}".encode()).hexdigest()[:32]
+    names = "127.0.0.1 localhost\n::1 localhost ip6-localhost\n"
+    return {
+        "etc/hostname": f"{host.name}\n",
+        "etc/hosts": f"{names}127.0.1.1 {host.name}\n",
+        "etc/resolv.conf": f"nameserver {lab.address(lab.host('world'))}\n",
+        "etc/machine-id": f"{machine_id}\n",
+        "root/.ssh/authorized_keys": f"{_public(lab.home / 'id_ed25519')} lab\n",
+    }
+
+
+def _furnish(lab: Lab, host: LabHost) -> None:
+    """Write the host's own files into its layer, before it has ever been on."""
+    upper = lab.folder(host) / "upper"
+    if (upper / "root").exists():
+        return
+    for name, text in host_files(lab, host).items():
+        mode = 0o600 if name.startswith("root/") else 0o644
+        _write(upper / name, text, mode)
+    for folder in (upper, upper / "etc", upper / "etc/ssh"):
+        folder.chmod(0o755)
+
+
+def _host_key(lab: Lab, host: LabHost) -> Path:
+    return lab.folder(host) / "upper/etc/ssh/ssh_host_ed25519_key"
+
+
+def _make_key(path: Path, comment: str) -> None:
+    if path.with_name(f"{path.name}.pub").exists():
+        return
+    path.unlink(missing_ok=True)  # one without its public half is of no use
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    must(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)])
+
+
+def _public(key: Path) -> str:
+    """Return the public half without its comment."""
+    return " ".join(key.with_name(f"{key.name}.pub").read_text("utf-8").split()[:2])
+
+
+def _write_vault(lab: Lab) -> None:
+    gnupg = lab.home / "gnupg"
+    shutil.rmtree(gnupg, ignore_errors=True)
+    gnupg.mkdir(mode=0o700)
+    gpg = ["gpg", "--homedir", str(gnupg), "--batch", "--quiet", "--no-tty"]
+    name = f"{lab.fleet} <{lab.fleet}@stillhere.test>"
+    # In the lab's cgroup, since gpg leaves an agent running.
+    cgroup = cgroups.made(lab, "gnupg")
+    make = [*gpg, "--passphrase", "", "--quick-generate-key", name, "future-default", "", "never"]
+    must(cgroups.inside(cgroup, make), timeout_seconds=60)
+    text = "".join(f'{name} = "{secrets.token_urlsafe(24)}"\n' for name in VAULT_NAMES)
+    vault = lab.home / "vault.toml.gpg"
+    encrypt = [*gpg, "--recipient", name, "--output", f"{vault}.new", "--yes", "--encrypt"]
+    must(cgroups.inside(cgroup, encrypt), stdin=text, timeout_seconds=60)
+    vault.with_name(f"{vault.name}.new").chmod(0o600)
+    vault.with_name(f"{vault.name}.new").rename(vault)
+
+
+def _write(path: Path, text: str, mode: int = 0o600) -> None:
+    """Write a file whole or not at all, readable as `mode` says from its first byte."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    new = path.with_name(f".{path.name}.new")
+    new.unlink(missing_ok=True)
+    new.touch(mode)
+    new.write_text(text, "utf-8")
+    new.chmod(mode)
+    new.rename(path)

@@ -1,0 +1,83 @@
+"""All hosts at once: this is where sessions are opened and a plan is made of what they say."""
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from ops.changes import changes
+from ops.errors import HostError, Locked
+from ops.facts import observed, question
+from ops.plan import HostPlan, Plan
+from ops.remote import Session
+from ops.secrets import Secret
+from provisioning.fleet import Fleet, Host
+from provisioning.roles import resources_of
+
+MOST_AT_ONCE = 16
+
+
+class Sessions:
+    """The open sessions of a command, by host; a host that cannot be reached has none."""
+
+    def __init__(self, fleet: Fleet, hold: tuple[str, str] | None) -> None:
+        self._fleet, self._hold = fleet, hold
+        self._open: dict[str, Session] = {}
+
+    def of(self, host: Host) -> Session:
+        """Return the session with the host, opened at the first time."""
+        if host.name not in self._open:
+            session = self._open[host.name] = Session(self._fleet, host)
+            if self._hold:
+                who, why = self._hold
+                held_by = session.ask("lock", who=who, why=why).get("held_by")
+                if held_by:
+                    raise Locked(f"{host.name} is held by {held_by}. Wait, or ask them to stop.")
+        return self._open[host.name]
+
+    def close(self) -> None:
+        """End them all."""
+        for session in self._open.values():
+            session.close()
+
+
+@contextmanager
+def sessions_with(fleet: Fleet, hold: tuple[str, str] | None = None) -> Iterator[Sessions]:
+    """Keep sessions for a command. `hold`: who and why; another operator is then kept out."""
+    sessions = Sessions(fleet, hold)
+    try:
+        yield sessions
+    finally:
+        sessions.close()
+
+
+def read_plan(
+    fleet: Fleet,
+    secrets: Mapping[str, Secret],
+    sessions: Sessions,
+    is_done: Callable[[], None],
+) -> Plan:
+    """Ask every host and return what each needs. Locked when another operator is at work.
+
+    Costs per host: one connection, two questions.
+    """
+
+    def read(host: Host) -> HostPlan:
+        try:
+            return _host_plan(fleet, host, secrets, sessions.of(host))
+        except HostError as trouble:
+            return HostPlan(host, trouble=str(trouble))
+        finally:
+            is_done()
+
+    with ThreadPoolExecutor(min(len(fleet.hosts), MOST_AT_ONCE)) as pool:
+        return Plan(fleet, tuple(pool.map(read, fleet.hosts)))
+
+
+def _host_plan(
+    fleet: Fleet, host: Host, secrets: Mapping[str, Secret], session: Session
+) -> HostPlan:
+    machine = observed(session.ask("observe", resources=[])).machine
+    plain = {name: one.reveal() for name, one in secrets.items()}
+    desired = resources_of(fleet, host, machine, plain)
+    seen = observed(session.ask("observe", resources=question(desired)))
+    return HostPlan(host, changes(desired, seen), is_new=not machine.applied)

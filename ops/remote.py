@@ -1,0 +1,151 @@
+"""A session with a host: SSH with a pinned key, and the agent at the other end of it."""
+
+import base64
+import json
+import os
+import socket
+import time
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import paramiko
+from fabric import Config, Connection
+
+from ops.errors import ChangeFailed, HostError, Unreachable, WrongHostKey
+from provisioning.fleet import Fleet, Host
+
+CONNECT_SECONDS = 10
+PAUSE_SECONDS = 0.5
+ANSWER_SECONDS = 960  # longer than anything the agent waits for itself
+MODULES = ("commands", "seeing", "guarding", "changing", "serving")
+# Small enough to be no secret and no length problem; the modules come by stdin.
+START = (
+    "import sys,json,types\n"
+    "for name,text in json.loads(sys.stdin.readline()):\n"
+    "    module=sys.modules[name]=types.ModuleType(name)\n"
+    "    exec(compile(text,name,'exec'),module.__dict__)\n"
+    "sys.modules['ops.agent.serving'].main()"
+)
+
+
+class Session:
+    """One SSH connection with an agent. Use it in `with`; at its end the host lets go."""
+
+    def __init__(self, fleet: Fleet, host: Host) -> None:
+        self.host = host
+        self.patience_seconds = ANSWER_SECONDS
+        self._connection = _connect(fleet, host)
+        self._channel = self._start()
+        self._lines = self._channel.makefile("rb")
+
+    def ask(self, what: str, *, answer_seconds: int | None = None, **values: Any) -> dict[str, Any]:
+        """Return the agent's answer. Raises ChangeFailed with what the host said, Unreachable."""
+        self._channel.settimeout(answer_seconds or self.patience_seconds)
+        try:
+            self._channel.sendall(json.dumps({"ask": what, **values}).encode() + b"\n")
+            line = self._lines.readline()
+        except OSError:
+            line = b""
+        if not line:
+            raise Unreachable(
+                f"{self.host.name}: the connection broke while it was asked to {what}."
+            )
+        answer: dict[str, Any] = json.loads(line)
+        if not answer.pop("ok"):
+            raise ChangeFailed(f"{self.host.name}: {answer['said']}")
+        return answer
+
+    def close(self) -> None:
+        """End the agent and the connection."""
+        self._connection.close()
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _start(self) -> paramiko.Channel:
+        """Send the agent; it answers to `ask` from then on."""
+        try:
+            channel = self._connection.transport.open_session(timeout=CONNECT_SECONDS)
+            channel.settimeout(CONNECT_SECONDS)
+            channel.exec_command(f'exec python3 -uc "{START}"')
+            channel.sendall(_agent())
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            self._connection.close()
+            raise Unreachable(f"{self.host.name}: no session: {error}.") from None
+        return channel
+
+
+def can_connect(fleet: Fleet, host: Host, within_seconds: float = 0) -> bool:
+    """Return True as soon as a new connection gets in; False when none did in that time."""
+    deadline = time.monotonic() + within_seconds
+    while True:
+        try:
+            _connect(fleet, host).close()
+        except HostError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(PAUSE_SECONDS)
+        else:
+            return True
+
+
+def _connect(fleet: Fleet, host: Host) -> Connection:
+    keys: dict[str, Any] = {"banner_timeout": CONNECT_SECONDS, "auth_timeout": CONNECT_SECONDS}
+    if own_key := _own_key(fleet):
+        keys |= {"key_filename": own_key, "allow_agent": False, "look_for_keys": False}
+    connection = Connection(
+        host.address,
+        user="root",
+        config=Config(lazy=True),
+        connect_timeout=CONNECT_SECONDS,
+        connect_kwargs=keys,
+    )
+    kind, _, body = host.host_key.partition(" ")
+    connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())
+    pinned = paramiko.PKey.from_type_string(kind, base64.b64decode(body))
+    connection.client.get_host_keys().add(host.address, kind, pinned)
+    try:
+        connection.open()
+    except (paramiko.BadHostKeyException, paramiko.SSHException, OSError, EOFError) as error:
+        connection.close()
+        raise _explained(host, error) from None
+    connection.transport.set_keepalive(15)
+    return connection
+
+
+def _own_key(fleet: Fleet) -> str:
+    """Return the key file to use alone; "" means the agent's keys and those in ~/.ssh."""
+    of_lab = fleet.path.with_name("id_ed25519")
+    named = os.environ.get("STILLHERE_SSH_KEY", "")
+    return named or (str(of_lab) if fleet.lab and of_lab.exists() else "")
+
+
+def _explained(host: Host, error: Exception) -> HostError:
+    where = f"{host.name} ({host.address})"
+    if isinstance(error, paramiko.BadHostKeyException):
+        return WrongHostKey(
+            f"{where}: shows a host key that is not the one in the inventory. If the host was "
+            "installed anew, put its new key there; else somebody is in between."
+        )
+    if isinstance(error, paramiko.AuthenticationException):
+        return Unreachable(f"{where}: refuses our SSH key. Is it loaded (ssh-add -l), and applied?")
+    if isinstance(error, TimeoutError | socket.timeout):
+        return Unreachable(f"{where}: no answer within {CONNECT_SECONDS} s.")
+    if "not found in known_hosts" in str(error):
+        return WrongHostKey(f"{where}: has no host key of the inventory's kind.")
+    return Unreachable(f"{where}: {error}.")
+
+
+@cache
+def _agent() -> bytes:
+    """Return the agent's modules as one line; what it prints by itself would be no JSON."""
+    folder = files("ops.agent")
+    modules = [["ops", ""], ["ops.agent", ""]]
+    modules += [
+        [f"ops.agent.{name}", (folder / f"{name}.py").read_text("utf-8")] for name in MODULES
+    ]
+    return json.dumps(modules).encode() + b"\n"

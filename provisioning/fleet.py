@@ -1,0 +1,74 @@
+"""The values that describe a fleet: what roles are made for. `ops/inventory` reads them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+
+class Role(StrEnum):
+    """What a host is for; it has exactly one."""
+
+    LOAD_BALANCER = "load_balancer"
+    APP_SERVER = "app_server"
+    DATABASE = "database"
+    OBSERVER = "observer"
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """A person who may log in as root, with an SSH public key."""
+
+    name: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One server. `host_key` is pinned: whoever shows another one is refused."""
+
+    name: str
+    role: Role
+    data_center: str
+    address: str
+    address6: str
+    host_key: str
+    public: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """All servers and who looks after them. `lab`: no brakes, nothing asks."""
+
+    name: str
+    site: str
+    pings: str
+    hosts: tuple[Host, ...]
+    operators: tuple[Operator, ...]
+    path: Path
+    lab: bool = False
+    time_servers: tuple[str, ...] = ()
+
+    def of_role(self, role: Role) -> tuple[Host, ...]:
+        """Return the hosts of a role in the order of the inventory."""
+        return tuple(host for host in self.hosts if host.role == role)
+
+    def host(self, name: str) -> Host:
+        """Return the host of that name. KeyError says which there are."""
+        for host in self.hosts:
+            if host.name == name:
+                return host
+        known = ", ".join(host.name for host in self.hosts)
+        raise KeyError(f"The fleet {self.name} has no host {name!r}; it has {known}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What roles may depend on. `applied` is "" until the first apply has ended well."""
+
+    debian: str
+    memory_bytes: int
+    cpus: int
+    open_files: int
+    container: bool
+    applied: str
+    now: float

@@ -1,0 +1,48 @@
+"""What tests of the operations kit may ask for."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from ops.fleets import find_fleet
+from ops.lab import faults, fleet
+from ops.lab.plan import HOSTS, Lab
+from ops.secrets import read_vault, vault_of
+from provisioning.fleet import Fleet
+from tests.ops.labs import lab_of_a_test
+from tests.ops.operator import fab, watched_processes
+from tests.ops.rehearsal import Rehearsal
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """Give a lab that is up, one for all tests of the run; with it goes the mark `lab`."""
+    with lab_of_a_test() as lab:
+        yield lab
+
+
+@pytest.fixture
+def troubled_lab(lab: Lab) -> Iterator[Lab]:
+    """Give the same lab to a test that does harm to it; it is mended afterwards."""
+    yield lab
+    faults.clear(lab)
+    fleet.up(lab, HOSTS, None, lambda _: None)
+
+
+@pytest.fixture(scope="session")
+def rehearsal(lab: Lab) -> Rehearsal:
+    """Return the lab of this run, handled by names."""
+    return Rehearsal(lab)
+
+
+@pytest.fixture(scope="session")
+def applied(rehearsal: Rehearsal) -> Fleet:
+    """Return the lab's fleet after `fab apply` has made servers of bare hosts."""
+    fleet = find_fleet(str(rehearsal.inventory))
+    canary = read_vault(vault_of(fleet.path))["canary"].reveal()
+    with watched_processes(canary) as seen:
+        first = fab("apply", "--fleet", str(fleet.path), "--yes")
+        assert first.returncode == 0, first.stdout + first.stderr
+    assert seen == []
+    assert canary not in first.stdout + first.stderr
+    return fleet

@@ -1,0 +1,87 @@
+"""What an operator does, and what tests see of it."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ops.applying import Result, apply_plan
+from ops.audit import Audit
+from ops.changes import Change
+from ops.plan import Plan
+from ops.reading import read_plan, sessions_with
+from ops.secrets import read_vault, vault_of
+from provisioning.fleet import Fleet
+
+ROOT = Path(__file__).parents[2]
+EMPTY, FAILED, PENDING = 0, 1, 2  # how `fab plan` ends
+JOURNAL = "/etc/systemd/journald.conf.d/stillhere.conf"
+SYSCTL = "/etc/sysctl.d/60-stillhere.conf"
+
+
+def fab(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run fab as an operator does, with nobody at the terminal."""
+    return subprocess.run(
+        [str(Path(sys.executable).parent / "fab"), *arguments],
+        cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=300,
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def shown_plan(fleet: Fleet) -> subprocess.CompletedProcess[str]:
+    return fab("plan", "--fleet", str(fleet.path))
+
+
+def plan_of(fleet: Fleet) -> Plan:
+    with sessions_with(fleet) as sessions:
+        return read_plan(fleet, read_vault(vault_of(fleet.path)), sessions, lambda: None)
+
+
+def apply_here(
+    fleet: Fleet, told: Callable[[str, Change], None], answer_seconds: int = 60
+) -> list[Result]:
+    with sessions_with(fleet, ("test@here", "a test")) as sessions:
+        found = read_plan(fleet, read_vault(vault_of(fleet.path)), sessions, lambda: None)
+        for host in fleet.hosts:
+            sessions.of(host).patience_seconds = answer_seconds
+        return apply_plan(found, sessions, Audit(fleet.name, "a test"), told)
+
+
+def nothing_told(_host: str, _change: Change) -> None:
+    """Say nothing."""
+
+
+def copied(fleet: Fleet, folder: Path, old: str, new: str) -> str:
+    """Return the path of a changed copy of the inventory, with its vault and key beside it."""
+    copy = folder / "fleet.toml"
+    copy.write_text(fleet.path.read_text("utf-8").replace(old, new), "utf-8")
+    for name in ("vault.toml.gpg", "gnupg", "id_ed25519"):
+        (folder / name).symlink_to(fleet.path.with_name(name))
+    return str(copy)
+
+
+@contextmanager
+def watched_processes(secret: str) -> Iterator[list[str]]:
+    """Look at every process of the machine, the hosts' too, while something runs."""
+    found, is_over = list[str](), threading.Event()
+
+    def watch() -> None:
+        while not is_over.wait(0.02):
+            for process in Path("/proc").glob("[0-9]*"):
+                for name in ("cmdline", "environ"):
+                    try:
+                        if secret.encode() in (process / name).read_bytes():
+                            found.append(f"{process.name} {name}")
+                    except OSError:
+                        continue
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield found
+    finally:
+        is_over.set()
+        thread.join()

@@ -1,0 +1,88 @@
+"""An apply that meets trouble: another key, another operator, a cut line."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from ops.changes import Change
+from ops.errors import Locked
+from ops.reading import sessions_with
+from provisioning.fleet import Fleet
+from tests.ops.operator import (
+    EMPTY,
+    FAILED,
+    JOURNAL,
+    PENDING,
+    SYSCTL,
+    apply_here,
+    copied,
+    fab,
+    shown_plan,
+)
+from tests.ops.rehearsal import Rehearsal
+
+pytestmark = pytest.mark.lab
+
+
+def test_a_host_that_shows_another_key_is_not_spoken_to(applied: Fleet, tmp_path: Path) -> None:
+    other = applied.host("db1").host_key
+    shown = fab("plan", "--fleet", copied(applied, tmp_path, applied.host("app1").host_key, other))
+    assert shown.returncode == FAILED
+    assert "app1" in shown.stderr
+    assert "not the one in the inventory" in shown.stderr
+
+
+def test_two_operators_do_not_meet(applied: Fleet) -> None:
+    with sessions_with(applied, ("ada@laptop", "a long one")) as sessions:
+        sessions.of(applied.host("app2"))
+        second = fab("apply", "--fleet", str(applied.path), "--yes")
+        assert second.returncode == FAILED
+        assert "app2 is held by ada@laptop since" in second.stderr
+        assert "a long one" in second.stderr
+        assert shown_plan(applied).returncode == EMPTY  # looking is free
+    with sessions_with(applied, ("ada@laptop", "again")) as sessions:
+        sessions.of(applied.host("app2"))  # the end of the first has let go
+
+
+def test_an_apply_that_is_cut_is_finished_by_the_next(applied: Fleet, rehearsal: Rehearsal) -> None:
+    rehearsal.run(
+        "app1",
+        [
+            "sh",
+            "-c",
+            f"rm {JOURNAL} {SYSCTL}; rm -r /var/lib/stillhere/units",
+        ],
+    )
+
+    def cut_after_first(host: str, change: Change) -> None:
+        if host == "app1" and change.key == f"file {JOURNAL}":
+            rehearsal.cut("app1")
+
+    try:
+        (result,) = apply_here(applied, cut_after_first, answer_seconds=5)
+        assert "app1: the connection broke" in result.trouble
+        assert result.made >= 1
+    finally:
+        rehearsal.uncut("app1")
+    shown = shown_plan(applied)
+    assert shown.returncode == PENDING
+    assert "restart  unit systemd-journald.service" in shown.stdout
+    _wait_until_released(applied)
+    finished = fab("apply", "--fleet", str(applied.path), "--yes")
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert shown_plan(applied).returncode == EMPTY
+
+
+def _wait_until_released(fleet: Fleet) -> None:
+    """Sshd needs up to 45 s to see that a line is dead; then the agent ends and lets go."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with sessions_with(fleet, ("test@here", "waiting")) as sessions:
+            try:
+                sessions.of(fleet.host("app1"))
+            except Locked:
+                time.sleep(1)
+            else:
+                return
+    pytest.fail("the operators' lock was not released within 60 s")
