@@ -32,7 +32,7 @@ def test_nothing_is_put_off_or_ignored_wholesale() -> None:
 
 
 def test_every_requirement_is_pinned_with_a_hash() -> None:
-    for name in ("base.txt", "dev.txt"):
+    for name in ("base.txt", "ops.txt", "dev.txt"):
         entries = re.split(r"\n(?=[a-z])", _text(Path("requirements") / name))[1:]
         assert entries
         for entry in entries:
