@@ -23,7 +23,11 @@ def question(resources: Iterable[Resource]) -> list[dict[str, Any]]:
 
 def observed(answer: dict[str, Any]) -> Observed:
     """Return the agent's answer as facts."""
-    return Observed(Machine(**answer["machine"]), answer["found"])
+    about = answer["machine"]
+    return Observed(
+        Machine(**about | {"clusters": tuple(about["clusters"])}),
+        answer["found"],
+    )
 
 
 def _spec(resource: Resource) -> dict[str, Any]:

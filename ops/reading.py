@@ -10,7 +10,7 @@ from ops.facts import observed, question
 from ops.plan import HostPlan, Plan
 from ops.remote import Session
 from ops.secrets import Secret
-from provisioning.fleet import Fleet, Host
+from provisioning.fleet import Fleet, Host, Machine
 from provisioning.roles import resources_of
 
 MOST_AT_ONCE = 16
@@ -58,26 +58,35 @@ def read_plan(
 ) -> Plan:
     """Ask every host and return what each needs. Locked when another operator is at work.
 
-    Costs per host: one connection, two questions.
+    Costs per host: one connection, two questions. The second one is asked when all
+    hosts have answered the first: what a host needs may depend on the others.
     """
-
-    def read(host: Host) -> HostPlan:
-        try:
-            return _host_plan(fleet, host, secrets, sessions.of(host))
-        except HostError as trouble:
-            return HostPlan(host, trouble=str(trouble))
-        finally:
-            is_done()
-
     with ThreadPoolExecutor(min(len(fleet.hosts), MOST_AT_ONCE)) as pool:
+        answers = dict(pool.map(lambda host: (host.name, _machine(sessions, host)), fleet.hosts))
+        machines = {name: one for name, one in answers.items() if isinstance(one, Machine)}
+        plain = {name: one.reveal() for name, one in secrets.items()}
+
+        def read(host: Host) -> HostPlan:
+            try:
+                answer = answers[host.name]
+                if not isinstance(answer, Machine):
+                    return HostPlan(host, trouble=answer)
+                desired = resources_of(fleet, host, machines, plain)
+                answered = sessions.of(host).ask("observe", resources=question(desired))
+                return HostPlan(
+                    host, changes(desired, observed(answered)), is_new=not answer.applied
+                )
+            except HostError as trouble:
+                return HostPlan(host, trouble=str(trouble))
+            finally:
+                is_done()
+
         return Plan(fleet, tuple(pool.map(read, fleet.hosts)))
 
 
-def _host_plan(
-    fleet: Fleet, host: Host, secrets: Mapping[str, Secret], session: Session
-) -> HostPlan:
-    machine = observed(session.ask("observe", resources=[])).machine
-    plain = {name: one.reveal() for name, one in secrets.items()}
-    desired = resources_of(fleet, host, machine, plain)
-    seen = observed(session.ask("observe", resources=question(desired)))
-    return HostPlan(host, changes(desired, seen), is_new=not machine.applied)
+def _machine(sessions: Sessions, host: Host) -> Machine | str:
+    """Return the first answer of a host, or why there is none."""
+    try:
+        return observed(sessions.of(host).ask("observe", resources=[])).machine
+    except HostError as trouble:
+        return str(trouble)

@@ -63,12 +63,13 @@ class Fleet:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What roles may depend on. `applied` is "" until the first apply has ended well."""
+    """What roles may depend on, of each host. `applied` is "" until an apply has ended well."""
 
     debian: str
     memory_bytes: int
     cpus: int
     open_files: int
     container: bool
+    clusters: tuple[str, ...]  # of PostgreSQL: "17/main"
     applied: str
     now: float

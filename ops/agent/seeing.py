@@ -1,5 +1,6 @@
 """Facts of the host: what is there, of all that the operator's side asks about."""
 
+import glob
 import grp
 import hashlib
 import os
@@ -43,6 +44,10 @@ def machine() -> Facts:
         "cpus": len(os.sched_getaffinity(0)),
         "open_files": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
         "container": os.path.exists("/run/systemd/container"),
+        "clusters": sorted(
+            "/".join(path.split("/")[4:6])
+            for path in glob.glob("/var/lib/postgresql/*/*/PG_VERSION")
+        ),
         "applied": text_of(MARKER) or "",
         "now": time.time(),
     }

@@ -8,13 +8,15 @@ from provisioning.roles import base
 
 
 def resources_of(
-    fleet: Fleet, host: Host, machine: Machine, secrets: Mapping[str, str]
+    fleet: Fleet, host: Host, machines: Mapping[str, Machine], secrets: Mapping[str, str]
 ) -> tuple[Resource, ...]:
     """Return all resources of a host, in the order in which they are put in place.
 
+    `machines` has the facts of every host that could be read, by name, and of
+    this one for certain: what depends on others must not guess about the rest.
     `secrets` are plain; they go into secret files and into nothing else.
     """
-    return base.resources(fleet, host, machine, secrets)
+    return base.resources(fleet, host, machines[host.name], secrets)
 
 
 SECRETS = ("canary",)

@@ -20,7 +20,7 @@ from provisioning.resources import (
     User,
 )
 
-MACHINE = Machine("13", 2**30, 2, 20_000, True, "", 0.0)
+MACHINE = Machine("13", 2**30, 2, 20_000, True, (), "", 0.0)
 FILE = File("/etc/motd", "hello\n")
 UNIT = Unit("motd.service", reads=("/etc/motd",))
 
