@@ -19,7 +19,7 @@ from app.accounts import email_change, invitations, sign_in, sign_up
 from app.accounts.models import Role, User
 from app.alerts import unsubscribe
 from app.alerts.models import Channel
-from tests.app.pages.world import World
+from tests.app.pages.world import PASSWORD, World, form_of_check
 
 Arguments = Mapping[str, object]
 
@@ -166,3 +166,68 @@ def _digest(model: type[Model]) -> str:
         for row in model._base_manager.order_by("pk").values_list()
     ]
     return hashlib.sha256(repr(found).encode()).hexdigest()
+
+
+ANYBODY, SIGNED_IN = Actor.SIGNED_OUT, Actor.STRANGER
+READ_ONLY, MEMBER, MANAGER, OWNER = Actor.READ_ONLY, Actor.MEMBER, Actor.MANAGER, Actor.OWNER
+
+NEW = {"email": "new@example.org"}
+PASSWORDS = {"password": "another battery", "again": "another battery"}
+TO = {"to": "ops@example.org", "on_up": "on"}
+
+
+def new_owner(world: World) -> dict[str, object]:
+    return {"member": world.project.members.get(user=world.member).pk}
+
+
+# One line an address: its name, what GET needs, what POST needs, then what differs from the rule.
+TABLE = (
+    Address("home", SIGNED_IN, None, of_nothing, seen=302),
+    Address("sign_in", ANYBODY, ANYBODY, of_nothing, {**NEW, "password": PASSWORD}, done=422),
+    Address("sign_in_mail", None, ANYBODY, of_nothing, NEW, done=200),
+    Address("sign_in_link", ANYBODY, ANYBODY, of_sign_in_link),
+    Address("sign_out", None, ANYBODY, of_nothing),
+    Address("sign_up", ANYBODY, ANYBODY, of_nothing, NEW, done=200),
+    Address("sign_up_link", ANYBODY, ANYBODY, of_sign_up_link),
+    Address("account", SIGNED_IN, SIGNED_IN, of_nothing, {"tz": "Europe/Riga"}),
+    Address("account_password", SIGNED_IN, SIGNED_IN, of_nothing, PASSWORDS),
+    Address("account_email", SIGNED_IN, SIGNED_IN, of_nothing, NEW),
+    Address("account_email_link", ANYBODY, ANYBODY, of_email_link),
+    Address("sign_out_everywhere", None, SIGNED_IN, of_nothing),
+    Address("account_close", SIGNED_IN, SIGNED_IN, of_nothing, {"email": "x"}, done=422),
+    Address("invitation", ANYBODY, ANYBODY, of_invitation_token),
+    Address("project_add", SIGNED_IN, SIGNED_IN, of_nothing, {"name": "Lab"}),
+    Address("project", READ_ONLY),
+    Address("project_rename", MANAGER, MANAGER, form={"name": "Staging"}),
+    Address("project_delete", OWNER, OWNER, form={"name": "Production"}),
+    Address("project_leave", READ_ONLY, READ_ONLY, never=(OWNER,)),
+    Address("member", MANAGER, MANAGER, of_other_member, {"role": "member"}),
+    Address("member_remove", None, MANAGER, of_other_member),
+    Address("project_offer", OWNER, OWNER, form=new_owner),
+    Address("project_offer_withdraw", None, OWNER),
+    Address("project_offer_answer", None, READ_ONLY, form={"answer": "accept"}),
+    Address("invitation_add", MANAGER, MANAGER, form={**NEW, "role": "member"}),
+    Address("invitation_resend", None, MANAGER, of_invitation),
+    Address("invitation_withdraw", None, MANAGER, of_invitation),
+    Address("key", MANAGER, MANAGER, with_more(kind="read-only"), done=200),
+    Address("key_revoke", None, MANAGER, with_more(kind="ping")),
+    Address("projects", SIGNED_IN, None, of_nothing),
+    Address("checks", READ_ONLY),
+    Address("check_add", MEMBER, MEMBER, form=form_of_check()),
+    Address("check", READ_ONLY, None, of_check),
+    Address("first_ping", READ_ONLY, None, of_check),
+    Address("ping", READ_ONLY, None, of_ping),
+    Address("channel_row", READ_ONLY, None, of_channel),
+    Address("check_edit", MEMBER, MEMBER, of_check, form_of_check()),
+    Address("check_pause", None, MEMBER, of_check),
+    Address("check_resume", None, MEMBER, of_check),
+    Address("check_delete", MEMBER, MEMBER, of_check),
+    Address("ping_body", READ_ONLY, None, of_ping),
+    Address("channels", READ_ONLY),
+    Address("channel_add", MEMBER, MEMBER, with_more(kind="email"), TO),
+    Address("channel_edit", MEMBER, MEMBER, of_channel, TO),
+    Address("channel_test", None, MEMBER, of_channel),
+    Address("channel_enable", None, MEMBER, of_disabled_channel),
+    Address("channel_delete", MEMBER, MEMBER, of_channel),
+    Address("unsubscribe", ANYBODY, ANYBODY, of_unsubscribe_link, done=200),
+)

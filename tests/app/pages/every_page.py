@@ -1,7 +1,7 @@
-"""Every page that a person can see, each in one line: what a test of all pages walks.
+"""Every page that a person can see: what a test of all pages walks.
 
-A new address of app.urls belongs into PAGES or, with a reason, into NO_PAGES;
-test_accessibility fails until it is in one of them.
+An address is walked when the table of addresses says that somebody is shown it;
+what has to be made before, and what looks different in another state, is here.
 """
 
 from collections.abc import Mapping
@@ -14,40 +14,17 @@ from django.urls import URLPattern, reverse
 from django.utils import timezone
 
 from app.accounts.founding import found
+from app.accounts.models import Member, Role
 from app.alerts import unsubscribe
 from app.alerts.models import Channel, Notification
 from app.checks.models import Check, Flip
 from app.urls import urlpatterns
 from app.web.csrf_advice import Cause
+from tests.app.pages.addresses import TABLE, Actor, Address
 from tests.app.pages.world import World, make_ping, make_world
 
-# Addresses whose page the owner is shown; their arguments come from `known`.
-PAGES = {
-    "check",
-    "check_add",
-    "check_delete",
-    "check_edit",
-    "channel_add",
-    "channel_delete",
-    "channel_edit",
-    "channels",
-    "checks",
-    "project",
-}
-SIGNED_OUT = {"sign_in", "unsubscribe"}
-NO_PAGES = {
-    "home": "leads to the list",
-    "project_add": "only POST; its form is on first_project.html",
-    "check_pause": "only POST",
-    "check_resume": "only POST",
-    "channel_test": "only POST",
-    "channel_enable": "only POST",
-    "channel_row": "a part of the list of channels",
-    "ping_body": "plain text",
-    "sign_out": "only POST",
-    "sign_in_mail": "only POST",
-    "sign_in_link": "signs in; a spent one is among the states",
-}
+# Addresses that answer a GET with something else than a page.
+NO_PAGES = {"ping_body": "plain text", "channel_row": "a part", "first_ping": "a part"}
 LONG = "warehouse-load-of-the-regional-offices-with-a-name-that-nobody-can-break " + "x" * 27
 
 
@@ -69,14 +46,23 @@ class Visit:
 def visits(world: World) -> list[Visit]:
     """Return every visit in a world that has one of everything."""
     known = _known(world)
-    own = [Visit(name, _path(name, known)) for name in sorted(PAGES)]
-    out = [Visit(name, _path(name, known), is_signed_in=False) for name in sorted(SIGNED_OUT)]
-    return [*own, *out, *_states(world), *_forms_with_errors(known), *_errors()]
+    shown = [
+        (one, one.path(world))
+        for one in TABLE
+        if one.get is not None and one.seen == 200 and one.name not in NO_PAGES
+        if Actor.OWNER not in one.never
+    ]
+    pages = [
+        Visit(one.name, path, is_signed_in) for one, path in shown for is_signed_in in _ways(one)
+    ]
+    return [*pages, *_states(world), *_forms_with_errors(known), *_errors()]
 
 
-def names() -> set[str]:
-    """Return the names of all addresses."""
-    return {str(pattern.name) for pattern in urlpatterns}
+def _ways(address: Address) -> tuple[bool, ...]:
+    """Say whether the page is seen signed in, signed out, or in both ways."""
+    if address.name == "invitation":
+        return (False, True)
+    return (address.get is not Actor.SIGNED_OUT,)
 
 
 def make_rich_world() -> World:
@@ -147,7 +133,10 @@ def _states(world: World) -> list[Visit]:
     empty = found(world.owner, "Empty").code
     checks = Check.objects.filter(project=world.project).exclude(pk=world.check.pk)
     hook = Channel.objects.filter(kind="webhook", disabled_at=None).get()
+    joined = found(world.stranger, "Joined")
+    Member.objects.create(project=joined, user=world.owner, role=Role.MEMBER)
     return [
+        Visit("leave a project", reverse("project_leave", args=[joined.code])),
         Visit("no checks", reverse("checks", args=[empty])),
         Visit("no channels", reverse("channels", args=[empty])),
         Visit("edit a webhook", reverse("channel_edit", args=[hook.code])),

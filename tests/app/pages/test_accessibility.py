@@ -13,12 +13,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from app.web.middleware import POLICY
 from tests.app.pages.every_page import (
-    NO_PAGES,
-    PAGES,
-    SIGNED_OUT,
     Visit,
     make_rich_world,
-    names,
     visits,
 )
 from tests.app.pages.world import World, client_of
@@ -54,11 +50,6 @@ SEND = """fields => {
 
 
 @pytest.mark.django_db
-def test_every_address_is_a_page_or_says_why_not() -> None:
-    """Add the new one to PAGES in every_page.py: that is all."""
-    assert PAGES | SIGNED_OUT | set(NO_PAGES) == names()
-
-
 @pytest.mark.browser
 def test_every_page_is_for_everybody(chromium: Browser, live_server: LiveServer) -> None:
     world = make_rich_world()

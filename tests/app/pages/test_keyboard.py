@@ -52,6 +52,9 @@ def test_the_tab_key_reaches_every_control_in_order_and_shows_where_it_is(
         for place, control in enumerate(controls):
             page.keyboard.press("Tab")
             focused = page.evaluate(FOCUSED)
+            while focused["place"] == place - 1:  # day, month and year of one date
+                page.keyboard.press("Tab")
+                focused = page.evaluate(FOCUSED)
             assert focused["place"] == place, control
             assert focused["outline"] >= 2, f"the focus is not seen on {control}"
 
