@@ -7,7 +7,12 @@ from django.core.exceptions import ValidationError
 
 
 class EmailField(forms.EmailField):
-    """An address; refuses a domain that Django takes, and no mail server could be asked for."""
+    """An address as a mail server is asked for it: all of it is ASCII, its domain too.
+
+    Django takes letters that only look like others, and PostgreSQL compares in upper
+    case, in which an i without its dot is an I: who reads the mail of github.com
+    written with that letter would be let in as who has the name at the real one.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("label", "E-mail address")
@@ -16,10 +21,14 @@ class EmailField(forms.EmailField):
 
     def clean(self, value: Any) -> Any:
         """Return the address. ValidationError when it cannot be one."""
-        address = super().clean(value)
+        name, at, domain = str(super().clean(value)).rpartition("@")
+        if not name.isascii():
+            wrong = "What stands before the @ may only have the letters a to z, without accents."
+            raise ValidationError(wrong)
         try:
-            str(address).rpartition("@")[2].encode("idna")
+            address = name + at + domain.encode("idna").decode("ascii")
         except UnicodeError:
             wrong = "No mail can be sent to this address: what follows the @ cannot be a domain."
             raise ValidationError(wrong) from None
+        self.run_validators(address)  # the domain may have become longer
         return address

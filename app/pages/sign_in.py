@@ -18,6 +18,7 @@ from app.accounts import sign_in as links
 from app.accounts.models import MailedLink, User
 from app.accounts.throttle import MAILS_TO, PASSWORDS_OF, TRIES_OF_ADDRESS, give_back
 from app.pages import mail, session, tries
+from app.pages.email_field import EmailField
 from app.web.client_address import network_of_client
 
 BROWSER_COOKIE = "stillhere_sign_in"
@@ -26,11 +27,7 @@ BROWSER_COOKIE = "stillhere_sign_in"
 class SignInForm(forms.Form):
     """One form with two buttons: the password counts for the first one only."""
 
-    email = forms.EmailField(
-        label="E-mail address",
-        max_length=254,
-        widget=forms.EmailInput(attrs={"autocomplete": "username"}),
-    )
+    email = EmailField(widget=forms.EmailInput(attrs={"autocomplete": "username"}))
     password = forms.CharField(
         required=False,
         max_length=1000,
