@@ -56,6 +56,8 @@ class AmountField(forms.MultiValueField):
         if not data_list or data_list[0] is None:
             return None
         number, unit = data_list
+        if not unit:
+            raise ValidationError(f"Choose the unit of the {str(self.label).lower()}.")
         least = settings.MIN_PERIOD_SECONDS
         if not least <= number * unit <= MAX_SECONDS:
             bounds = f"{words.length(least)} and {words.length(MAX_SECONDS)}"

@@ -66,6 +66,7 @@ def test_an_oncalendar_schedule_of_several_lines_is_stored_in_its_zone(
         ({"period_0": ""}, "period", "Say how often the job runs."),
         ({"period_0": "many"}, "period", "Enter a whole number."),
         ({"period_0": "9" * 40}, "period", BOUNDS),
+        ({"period_1": ""}, "period", "Choose the unit of the period."),
         ({"grace_0": "53", "grace_1": "604800"}, "grace", BOUNDS),
         ({"grace_0": "0"}, "grace", BOUNDS),
         ({"grace_0": ""}, "grace", "This field is required."),
