@@ -1,22 +1,18 @@
 """Which checks a channel tells of: the part of its form that chooses them."""
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 from django.db.models import QuerySet
 
 from app.alerts.models import Channel
 from app.checks.models import Check
+from app.pages.row_boxes import RowBoxes
 
 MOST_BOXES = 50  # to tick one by one; beyond that whole groups are chosen
 KEEP, ALL, NONE = "keep", "all", "none"
 TAG = "tag:"
-
-if TYPE_CHECKING:
-    CheckChoices = forms.ModelMultipleChoiceField[Check]
-else:
-    CheckChoices = forms.ModelMultipleChoiceField
 
 
 def field(channel: Channel) -> forms.Field:
@@ -24,7 +20,7 @@ def field(channel: Channel) -> forms.Field:
     checks = _of_project(channel)
     told = channel.checks.count()
     if checks.count() <= MOST_BOXES:
-        boxes = CheckChoices(
+        boxes = RowBoxes(
             queryset=checks.order_by("name", "pk"),
             required=False,
             widget=forms.CheckboxSelectMultiple,

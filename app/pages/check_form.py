@@ -26,6 +26,7 @@ from app.checks.state import Rules
 from app.checks.zones import canonical_tz
 from app.pages.amount import AmountField
 from app.pages.channel_words import title
+from app.pages.row_boxes import RowBoxes
 
 KINDS = (
     ("simple", "Every so often"),
@@ -49,12 +50,11 @@ _OF_WORDS = ("failure_kw", "success_kw", "start_kw", "filter_default_fail")
 
 if TYPE_CHECKING:
     CheckModelForm = forms.ModelForm[Check]
-    ChannelChoices = forms.ModelMultipleChoiceField[Channel]
 else:
-    CheckModelForm, ChannelChoices = forms.ModelForm, forms.ModelMultipleChoiceField
+    CheckModelForm = forms.ModelForm
 
 
-class ChannelChoice(ChannelChoices):
+class ChannelChoice(RowBoxes):
     """Channels to tell, each with its kind."""
 
     def label_from_instance(self, channel: Any) -> str:

@@ -40,6 +40,7 @@ def test_each_check_has_a_box(owner: Client, world: World, second: Check) -> Non
 def test_a_check_of_another_project_cannot_be_chosen(owner: Client, world: World) -> None:
     foreign = Check.objects.create(project=world.stranger.memberships.get().project, name="foreign")
     assert save(owner, world, [foreign.pk]).status_code == 422
+    assert save(owner, world, [10**30]).status_code == 422
     assert told(world) == {"nightly dump"}
 
 

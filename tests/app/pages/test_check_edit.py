@@ -139,6 +139,7 @@ def test_channels_of_another_project_cannot_be_chosen(owner: Client, world: Worl
         project=world.stranger.memberships.get().project, kind="email", config={"to": "x@y.org"}
     )
     assert add(owner, world, channels=[foreign.pk]).status_code == 422
+    assert add(owner, world, channels=[10**30]).status_code == 422
 
 
 def test_a_full_project_takes_no_more(
