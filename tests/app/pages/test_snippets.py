@@ -99,6 +99,11 @@ def test_a_period_becomes_times_that_cron_and_systemd_know(
     )
 
 
+def test_python_takes_no_name_for_the_encoding_of_the_file() -> None:
+    """It looks for one in the comments of the first two lines."""
+    compile(texts(Check(name="Transcoding: nightly"))["python"].encode(), "snippet", "exec")
+
+
 def test_a_schedule_of_its_own_is_kept_with_its_zone() -> None:
     cron = texts(Check(kind="cron", schedule="*/7 3 * * 1-5", tz="Europe/Riga"))
     assert fields_of(cron["crontab"])[0] == "*/7 3 * * 1-5"
