@@ -1,6 +1,7 @@
 """Which checks a channel tells of: the part of its form that chooses them."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
@@ -39,14 +40,29 @@ def field(channel: Channel) -> forms.Field:
     )
 
 
-def assign(channel: Channel, chosen: Any) -> None:
-    """Let the channel tell of what the field's cleaned value says. In the caller's transaction."""
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The checks that a channel tells of from now on, and those that it does not any more."""
+
+    added: Collection[int] = ()
+    removed: Collection[int] = ()
+
+    def apply(self, channel: Channel) -> None:
+        """Write it."""
+        channel.checks.remove(*self.removed)
+        channel.checks.add(*self.added)
+
+
+def change(channel: Channel, chosen: Any) -> Change:
+    """Return what the field's cleaned value changes; what is added is locked.
+
+    Call it before the channel is locked: who edits a check locks in this order.
+    """
     if chosen == KEEP:
-        return
+        return Change()
     wanted = _wanted(channel, chosen)
     told = set(channel.checks.values_list("pk", flat=True))
-    channel.checks.remove(*told - wanted)
-    channel.checks.add(*_still_there(wanted - told))
+    return Change(_still_there(wanted - told), told - wanted)
 
 
 def _wanted(channel: Channel, chosen: Any) -> set[int]:

@@ -116,9 +116,11 @@ def edit(request: HttpRequest, code: UUID) -> HttpResponse:
     if request.method != "POST" or not form.is_valid():
         return _form_page(request, access, form, channel)
     channel.name, channel.config = form.cleaned_data["name"], form.config()
-    with _held(channel):
-        channel.save(update_fields=["name", "config"])
-        channel_checks.assign(channel, form.cleaned_data["checks"])
+    with transaction.atomic():
+        change = channel_checks.change(channel, form.cleaned_data["checks"])
+        with _held(channel):
+            channel.save(update_fields=["name", "config"])
+            change.apply(channel)
     messages.success(request, "Saved.")
     return redirect("channels", access.project.code)
 

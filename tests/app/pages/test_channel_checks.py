@@ -1,9 +1,12 @@
 """Which checks a channel tells of, chosen on its own page."""
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from app.alerts.models import Channel
 from app.checks.models import Check
 from app.pages import channel_checks
 from tests.app.pages.world import Answer, World
@@ -79,12 +82,23 @@ def test_an_unknown_tag_is_refused(
 def test_a_check_that_is_deleted_meanwhile_is_left_out(
     owner: Client, world: World, second: Check, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assign = channel_checks.assign
+    change = channel_checks.change
 
-    def delete_then_assign(*args: object) -> None:
+    def delete_then_change(channel: Channel, chosen: object) -> channel_checks.Change:
         Check.objects.filter(name="second").delete()
-        assign(*args)  # type: ignore[arg-type]
+        return change(channel, chosen)
 
-    monkeypatch.setattr(channel_checks, "assign", delete_then_assign)
+    monkeypatch.setattr(channel_checks, "change", delete_then_change)
     assert save(owner, world, [world.check.pk, second.pk]).status_code == 302
     assert told(world) == {"nightly dump"}
+
+
+def test_checks_are_locked_before_the_channel(owner: Client, world: World, second: Check) -> None:
+    """Who edits a check locks in this order; else the two wait for each other."""
+    if not connection.features.has_select_for_no_key_update:
+        pytest.skip("this database has no locks of rows")
+    with CaptureQueriesContext(connection) as queries:
+        save(owner, world, [second.pk])
+    locks = [query["sql"] for query in queries if query["sql"].endswith(" FOR NO KEY UPDATE")]
+    tables = [sql.partition(' FROM "')[2].partition('"')[0] for sql in locks]
+    assert tables == ["checks_check", "alerts_channel"]
