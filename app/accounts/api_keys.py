@@ -14,7 +14,7 @@ def issue(project: Project, kind: ApiKey.Kind, now: datetime) -> str:
     """Return a new key, the only time that it can be told. An older one of its kind is revoked."""
     key = keys.new_api_key(kind.value)
     with transaction.atomic():
-        Project.objects.select_for_update().get(pk=project.pk)  # two of us, one after the other
+        Project.objects.held().get(pk=project.pk)  # two of us, one after the other
         revoke(project, kind, now)
         hint, digest = key[:HINT_CHARS], keys.digest(key)
         project.api_keys.create(kind=kind, hint=hint, digest=digest)

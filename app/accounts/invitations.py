@@ -22,7 +22,7 @@ def invite(project: Project, email: str, role: Role, inviter: User, now: datetim
         raise ValueError(f"nobody can be invited as {role.value!r}")
     token = mailed_links.new_token()
     with transaction.atomic():
-        Project.objects.select_for_update().get(pk=project.pk)  # two of us, one after the other
+        Project.objects.held().get(pk=project.pk)  # two of us, one after the other
         project.invitations.filter(email__iexact=email).delete()
         project.invitations.create(
             email=email,
@@ -46,7 +46,7 @@ def accept(invitation: Invitation, user: User) -> bool:
     Who is a member already stays what they are, and the invitation is left to others.
     """
     with transaction.atomic():
-        project = Project.objects.select_for_update().filter(pk=invitation.project_id).first()
+        project = Project.objects.held().filter(pk=invitation.project_id).first()
         if project is None:
             return False
         if project.members.filter(user=user).exists():

@@ -80,7 +80,7 @@ def decline_offer(project: Project, user: User) -> bool:
 
 def _locked(project: Project) -> Project:
     """Return the row under its lock. Project.DoesNotExist when it is deleted."""
-    return Project.objects.select_for_update().get(pk=project.pk)
+    return Project.objects.held().get(pk=project.pk)
 
 
 def _offer_to(project: Project, user: User | None) -> None:

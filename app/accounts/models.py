@@ -76,6 +76,13 @@ class ProjectQuerySet(models.QuerySet["Project"]):
         """Return the projects that the user is a member of, in any role."""
         return self.filter(members__user_id=user.pk)
 
+    def held(self) -> "ProjectQuerySet":
+        """Lock the rows: nobody else changes or deletes them, but others may add what is in them.
+
+        A full lock would make who adds wait, who may hold what we need next.
+        """
+        return self.select_for_update(no_key=True)
+
 
 class Project(models.Model):
     """What checks and channels belong to, and people are members of."""

@@ -33,7 +33,7 @@ def close_account(user: User) -> list[Project]:
     """
     with transaction.atomic():
         own = list(_own(user).values_list("pk", flat=True))
-        list(Project.objects.select_for_update().filter(pk__in=own).order_by("pk"))
+        list(Project.objects.held().filter(pk__in=own).order_by("pk"))
         if in_the_way := kept_by_others(user):
             return in_the_way
         # Nobody joins any more, there or elsewhere in this user's name.

@@ -29,7 +29,7 @@ def _store(project: Project, **values: str | datetime | None) -> None:
     """Write the columns of the key. Project.DoesNotExist when the project is deleted."""
     with transaction.atomic():
         change = next_change()  # the counter first, then rows: the order of locks everywhere
-        row = Project.objects.select_for_update().get(pk=project.pk)
+        row = Project.objects.held().get(pk=project.pk)
         for name, value in {**values, "directory_change": change}.items():
             setattr(row, name, value)
         row.save(update_fields=[*values, "directory_change"])

@@ -50,7 +50,8 @@ def own_project(email: str, name: str) -> Project:
     """Return the user's own project, making user, project and e-mail channel when missing."""
     with transaction.atomic():
         user, _ = User.objects.of_mailbox(email)
-        User.objects.select_for_update().get(pk=user.pk)  # two of us make one project
+        # Two of us make one project. Not the key: who holds the project may name the user.
+        User.objects.select_for_update(no_key=True).get(pk=user.pk)
         owned = Project.objects.filter(members__user=user, members__role=Role.OWNER, name=name)
         return owned.order_by("pk").first() or begin(user, name)
 
