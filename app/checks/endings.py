@@ -1,5 +1,7 @@
 """Projects and accounts that end: this is where their checks leave tombstones."""
 
+from contextlib import suppress
+
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -29,19 +31,34 @@ def kept_by_others(user: User) -> list[Project]:
 def close_account(user: User) -> list[Project]:
     """Delete the user and the projects that are nobody else's; return [].
 
-    Changes nothing and returns the projects that are in the way, if there are any.
+    Changes nothing and returns the projects that are in the way, if there are any;
+    when one came into the user's hands meanwhile, the others are deleted by then.
     """
-    with transaction.atomic():
-        own = list(_own(user).values_list("pk", flat=True))
-        list(Project.objects.held().filter(pk__in=own).order_by("pk"))
-        if in_the_way := kept_by_others(user):
-            return in_the_way
-        # Nobody joins any more, there or elsewhere in this user's name.
-        Invitation.objects.filter(Q(project__in=own) | Q(invited_by=user)).delete()
-    for project in _own(user):
-        end_project(project)
-    user.delete()
-    return []
+    while True:
+        with transaction.atomic():
+            _hold(user)
+            if in_the_way := kept_by_others(user):
+                return in_the_way
+            # Nobody joins any more, there or elsewhere in this user's name.
+            own = list(_own(user))
+            Invitation.objects.filter(Q(project__in=own) | Q(invited_by=user)).delete()
+            if not own:
+                user.delete()
+                return []
+        for project in own:
+            with suppress(Project.DoesNotExist):  # another tab has deleted it
+                end_project(project)
+
+
+def _hold(user: User) -> None:
+    """Lock what the user owns or is offered, then the user: nobody makes them an owner now.
+
+    User.DoesNotExist when the account is closed.
+    """
+    is_own = Q(members__user=user, members__role=Role.OWNER)
+    near = Project.objects.filter(is_own | Q(offered_to=user)).values("pk")
+    list(Project.objects.held().filter(pk__in=near).order_by("pk"))
+    User.objects.select_for_update().get(pk=user.pk)
 
 
 def _own(user: User) -> QuerySet[Project]:
@@ -60,5 +77,6 @@ def _end_some(project: Project) -> bool:
         Check.objects.filter(pk__in=[pk for pk, _ in some]).delete()
         if len(some) == ERASED_AT_ONCE:
             return False
-        Project.objects.select_for_update().filter(pk=project.pk).delete()
+        # Its row first, as who changes people and channels does; delete() locks it last.
+        Project.objects.select_for_update().get(pk=project.pk).delete()
     return True

@@ -1,8 +1,10 @@
 """Projects and accounts that end."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from app.accounts import keys
+from app.accounts import keys, members
 from app.accounts.founding import found
 from app.accounts.models import Invitation, Member, Project, Role, User
 from app.checks import endings, ping_key
@@ -89,3 +91,58 @@ def test_what_an_account_leaves_behind() -> None:
     assert guest.offered_to is None
     assert [member.user for member in guest.members.all()] == [world.stranger]
     assert not Invitation.objects.exists()
+
+
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_a_project_that_is_taken_over_meanwhile_is_not_left_without_an_owner(
+    is_alone: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In another tab, while the checks of the account's own project are deleted."""
+    user, other = (User.objects.create_user(f"{name}@example.org") for name in ("a", "b"))
+    found(user, "Lab")
+    guest = found(other, "Guests")
+    Member.objects.create(project=guest, user=user, role=Role.MEMBER)
+    end = endings.end_project
+
+    def end_slowly(project: Project) -> None:
+        end(project)
+        if project.name == "Lab":
+            members.offer(guest, guest.members.get(user=user))
+            members.accept_offer(guest, user)
+            if is_alone:
+                members.remove(guest.members.get(user=other))
+
+    monkeypatch.setattr(endings, "end_project", end_slowly)
+    assert endings.close_account(user) == ([] if is_alone else [guest])
+    assert User.objects.filter(pk=user.pk).exists() != is_alone
+    assert Project.objects.filter(pk=guest.pk).exists() != is_alone
+    assert not Project.objects.exclude(members__role=Role.OWNER).exists()
+
+
+def test_a_project_made_meanwhile_goes_with_the_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    user = User.objects.create_user("a@example.org")
+    found(user, "Lab")
+    end = endings.end_project
+
+    def end_slowly(project: Project) -> None:
+        end(project)
+        if project.name == "Lab":
+            Check.objects.create(project=found(user, "Late"), slug="late")
+
+    monkeypatch.setattr(endings, "end_project", end_slowly)
+    assert endings.close_account(user) == []
+    assert not Project.objects.exists()
+    assert Tombstone.objects.count() == 1
+
+
+def test_a_project_is_locked_before_what_is_in_it() -> None:
+    """In the order of those who change its people; else each waits for the other."""
+    if not connection.features.has_select_for_update:
+        pytest.skip("this database has no locks of rows")
+    project = make_world().project
+    with CaptureQueriesContext(connection) as queries:
+        endings.end_project(project)
+    said = [query["sql"] for query in queries]
+    last = next(n for n, sql in enumerate(said) if sql.startswith('DELETE FROM "accounts_member"'))
+    locks = [sql for sql in said[:last] if sql.endswith(" FOR UPDATE")]
+    assert any('FROM "accounts_project"' in sql for sql in locks)
