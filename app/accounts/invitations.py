@@ -16,13 +16,15 @@ LIFETIME = timedelta(days=7)
 def invite(project: Project, email: str, role: Role, inviter: User, now: datetime) -> str:
     """Return the address to mail, the only time that it can be told.
 
-    An older invitation of the same address ends with it.
+    An older invitation of the same address ends with it. Member.DoesNotExist when
+    the inviter has lost the role of a manager meanwhile.
     """
     if role not in GIVEN:
         raise ValueError(f"nobody can be invited as {role.value!r}")
     token = mailed_links.new_token()
     with transaction.atomic():
         Project.objects.held().get(pk=project.pk)  # two of us, one after the other
+        project.members.filter(role__in=[Role.OWNER, Role.MANAGER]).get(user=inviter)
         project.invitations.filter(email__iexact=email).delete()
         project.invitations.create(
             email=email,

@@ -42,12 +42,16 @@ def remove(member: Member) -> bool:
     return bool(gone)
 
 
-def offer(project: Project, member: Member) -> bool:
-    """Offer the project to another member. False when that is the owner, or gone."""
+def offer(project: Project, owner: User, member: Member) -> bool:
+    """Offer the project to another member. False when that is the owner, or gone.
+
+    False too when `owner` is not the owner any more.
+    """
     with transaction.atomic():
         project = _locked(project)
         others = project.members.filter(pk=member.pk).exclude(role=Role.OWNER)
-        if not others.exists():
+        is_owned = project.members.filter(user=owner, role=Role.OWNER).exists()
+        if not is_owned or not others.exists():
             return False
         _offer_to(project, member.user)
     return True

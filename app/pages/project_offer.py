@@ -62,13 +62,12 @@ def offer(request: HttpRequest, project: UUID) -> HttpResponse:
         context = {"form": form, "mail_is_kept": mail.is_kept(), "nav": "in project"}
         status = 422 if form.is_bound else 200
         return page(request, access, "pages/project_offer.html", context, status)
-    user = form.cleaned_data["member"].user
+    owner, user = signed_in(request), form.cleaned_data["member"].user
     with gone_is_404():
-        is_offered = members.offer(access.project, form.cleaned_data["member"])
+        is_offered = members.offer(access.project, owner, form.cleaned_data["member"])
     if is_offered:
         link = settings.SITE_ROOT + reverse("project", args=[project])
-        who = signed_in(request).email
-        mail.send("offer", user.email, owner=who, project=access.project.name, link=link)
+        mail.send("offer", user.email, owner=owner.email, project=access.project.name, link=link)
         messages.success(request, f"The project is offered to {user}, who has to accept it.")
     return redirect("project", project)
 

@@ -107,7 +107,7 @@ def test_a_project_that_is_taken_over_meanwhile_is_not_left_without_an_owner(
     def end_slowly(project: Project) -> None:
         end(project)
         if project.name == "Lab":
-            members.offer(guest, guest.members.get(user=user))
+            members.offer(guest, other, guest.members.get(user=user))
             members.accept_offer(guest, user)
             if is_alone:
                 members.remove(guest.members.get(user=other))
