@@ -273,6 +273,8 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
+        # What is refused would be logged with its path, which may be a link that still works.
+        "django.request": {"handlers": [], "level": "ERROR"},
         # A stranger's odd Host header or oversized form is no error of ours.
         "django.security": {"handlers": [], "level": "CRITICAL"},
     },

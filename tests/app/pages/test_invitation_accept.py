@@ -42,6 +42,15 @@ def test_who_has_no_account_makes_one_with_a_click(world: World) -> None:
     assert world.project.members.get(user=user).role == Role.MEMBER
 
 
+def test_a_link_that_still_works_is_not_in_the_log(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    client, link = Client(), link_for(world, "stranger@example.org")
+    assert client.post(link).status_code == 403
+    assert client.put(link).status_code == 405
+    assert link not in caplog.text
+
+
 def test_who_has_an_account_signs_in_first_and_comes_back(world: World) -> None:
     client, link = Client(), link_for(world, "stranger@example.org")
     page = client.get(link).content.decode()
