@@ -23,6 +23,7 @@ class Limit:
 TRIES_OF_ADDRESS = Limit("tries-of-address", 20, timedelta(hours=1))
 MAILS_TO = Limit("mails-to", 10, timedelta(hours=1))
 PASSWORDS_OF = Limit("passwords-of", 20, timedelta(days=1))
+TESTS_OF = Limit("tests-of", 20, timedelta(hours=1))
 INVITATIONS_OF = Limit("invitations-of", 20, timedelta(days=1))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -18,9 +19,10 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from app.accounts.throttle import TESTS_OF
 from app.alerts import outbox
 from app.alerts.models import Channel, Notification
-from app.pages import channel_checks, channel_tests
+from app.pages import channel_checks, channel_tests, tries
 from app.pages.access import Access, open_channel, open_project, page
 from app.pages.channel_forms import FORMS, ChannelForm
 from app.pages.channel_tests import Trial
@@ -131,9 +133,16 @@ def test(request: HttpRequest, code: UUID) -> HttpResponse:
     """Send a test message."""
     access, channel = open_channel(request, code)
     access.require_write()
+    form, now = forms.Form({}), timezone.now()
+    back = redirect(f"{reverse('channels', args=[access.project.code])}#{channel.code}")
+    # Nobody has confirmed the address: it may be that of somebody who is not to be bothered.
+    spent = ((TESTS_OF, str(access.member.user_id)),)
+    if tries.refused(form, spent, now, lambda _: back):
+        messages.error(request, f"Nothing was sent. {form.non_field_errors()[0]}")
+        return back
     with _held(channel):
-        outbox.send_test(channel, timezone.now())
-    return redirect(f"{reverse('channels', args=[access.project.code])}#{channel.code}")
+        outbox.send_test(channel, now)
+    return back
 
 
 @require_POST

@@ -80,6 +80,14 @@ def test_a_mail_that_is_only_kept_is_not_called_delivered(
     assert "kept on this server, and reached nobody" in row(owner, world).content.decode()
 
 
+def test_the_twenty_first_test_of_an_hour_has_to_wait(owner: Client, world: World) -> None:
+    """Who owns the address was never asked."""
+    for _ in range(21):
+        response = owner.post(reverse("channel_test", args=[world.channel.code]), follow=True)
+    assert Notification.objects.count() == 20
+    assert "Nothing was sent. Too many tries." in response.content.decode()
+
+
 def test_a_reader_sees_the_line_without_buttons(world: World) -> None:
     text = row(client_of(world.reader), world).content.decode()
     assert "owner@example.org" in text
