@@ -31,7 +31,8 @@ def test_other_redirects_stay_what_they_are() -> None:
 def test_a_file_is_compressed_and_not_sent_twice(path: str) -> None:
     first = Client().get(f"/static/{path}", headers={"Accept-Encoding": "gzip"})
     body = first.getvalue()
-    assert len(gzip.decompress(body)) > len(body) > 0
+    # Up to 100 bytes of the answer are there for no reader: Django hides its length with them.
+    assert len(gzip.decompress(body)) > len(body) - 100 > 0
     assert first["Content-Encoding"] == "gzip"
     assert "Accept-Encoding" in first["Vary"]
     headers = {"Accept-Encoding": "gzip", "If-None-Match": first["ETag"]}
