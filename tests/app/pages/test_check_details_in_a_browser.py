@@ -63,6 +63,20 @@ def test_a_new_check_turns_green_by_itself(
         expect(page.locator("#log-head .n a")).to_have_count(1)
 
 
+def test_an_empty_log_says_so_over_its_whole_width(
+    chromium: Browser, live_server: LiveServer, site: World
+) -> None:
+    check = Check.objects.create(project=site.project, name="fresh")
+    with opened(chromium, live_server, width=360) as page:
+        sign_in(page)
+        page.goto(reverse("check", args=[check.code]))
+        row = page.locator("#log-head tr").bounding_box()
+        cell = page.get_by_role("cell", name="Waiting for the first ping.").bounding_box()
+        assert row is not None
+        assert cell is not None
+        assert (cell["x"], cell["width"]) == (row["x"], row["width"])
+
+
 def test_the_news_of_the_first_ping_stays_in_the_list(
     chromium: Browser, live_server: LiveServer, site: World
 ) -> None:
