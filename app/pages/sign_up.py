@@ -45,7 +45,8 @@ def ask(request: HttpRequest) -> HttpResponse:
     else:
         link = sign_in.make_link(user, now)
         mail.send("sign_in", user.email if user.is_active else "", link=link)
-    return render(request, "pages/sign_up_mailed.html", {"email": email})
+    context = {"email": email, "mail_is_kept": mail.is_kept()}
+    return render(request, "pages/sign_up_mailed.html", context)
 
 
 @never_cache
