@@ -61,6 +61,8 @@ def use_link(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "pages/sign_up_confirm.html", {"email": link.email})
     user = sign_up.use_up(link) if link else None
     if user is None:
+        if request.user.is_authenticated:
+            return redirect("home")
         return render(request, "pages/sign_up_spent.html", status=410)
     session.begin(request, user, now)
     messages.success(request, "Your account is made, and you are signed in.")
