@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods
 from app.accounts.models import Project
 from app.alerts.models import Channel
 from app.checks.models import Check
+from app.checks.state import Status
 from app.pages.access import Access, gone_is_404, open_check, open_project, page
 from app.pages.check_form import COLUMNS, PREVIEWED, CheckForm, zone_names
 from app.pages.filter_trial import trial
@@ -28,6 +29,7 @@ TWIN = (
     "Another check of this project has the slug {slug!r} too. Pings by slug are refused until "
     "one of the two has another one; pings by id go on."
 )
+FELL = "Saved. By its new rules the check is down already. As you know it, nobody is told."
 
 
 @never_cache
@@ -64,9 +66,13 @@ def edit(request: HttpRequest, code: UUID) -> HttpResponse:
     form = CheckForm(request.POST or None, instance=check, project=access.project, now=now)
     if not _is_to_save(request, form):
         return _page(request, access, form, title)
+    was_down = check.status == Status.DOWN
     with gone_is_404():
         _store(form, now)
-    messages.success(request, "Saved.")
+    if check.status == Status.DOWN and not was_down:
+        messages.warning(request, FELL, "late")
+    else:
+        messages.success(request, "Saved.")
     _warn_of_twin(request, form)
     return redirect("check", code)
 

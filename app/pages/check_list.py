@@ -21,6 +21,7 @@ from app.pages.access import Access, open_project, page
 from app.pages.check_filter import Filter
 from app.pages.check_seen import fingerprint
 from app.pages.check_survey import ROWS, Line, Survey, survey
+from app.pages.first_ping import is_awaited
 from app.pings.models import Position
 
 HELD_AFTER = timedelta(seconds=10)  # a receiver reports every second
@@ -76,7 +77,8 @@ def _listed(
     number = min(check_filter.page_number(request.GET), found.pages)
     first = (number - 1) * ROWS
     rows = _rows(found.wanted[first : first + ROWS], checks, now, access.zone)
-    is_first = found.total == 1 and [row.status for row in rows] == [Shown.NEW]
+    is_new = found.total == 1 and [row.status for row in rows] == [Shown.NEW]
+    only = checks.first() if is_new and access.may_write else None
     return {
         "filter": wanted,
         "total": found.total,
@@ -91,7 +93,7 @@ def _listed(
         "poll": wanted.query(page=number, seen=""),
         "previous": wanted.query(page=number - 1) if number > 1 else "",
         "next": wanted.query(page=number + 1) if number < found.pages else "",
-        "check": checks.first() if is_first and access.may_write else None,
+        "check": only if only and is_awaited(only) else None,
         "is_poll": "seen" in request.GET,
         "down": found.counts[Shown.DOWN],
         "now": now,

@@ -70,7 +70,8 @@ def mail_link(request: HttpRequest) -> HttpResponse:
     link = links.make_link(user, now, browser)
     link += "?" + urlencode({"next": goal}) if goal != "/" else ""
     mail.send("sign_in", user.email if user else "", link=link)
-    response = render(request, "pages/sign_in_mailed.html", {"email": email})
+    context = {"email": email, "mail_is_kept": mail.is_kept()}
+    response = render(request, "pages/sign_in_mailed.html", context)
     _remember(response, browser)
     return response
 

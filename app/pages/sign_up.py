@@ -45,7 +45,8 @@ def ask(request: HttpRequest) -> HttpResponse:
     else:
         link = sign_in.make_link(user, now)
         mail.send("sign_in", user.email if user.is_active else "", link=link)
-    return render(request, "pages/sign_up_mailed.html", {"email": email})
+    context = {"email": email, "mail_is_kept": mail.is_kept()}
+    return render(request, "pages/sign_up_mailed.html", context)
 
 
 @never_cache
@@ -60,6 +61,8 @@ def use_link(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "pages/sign_up_confirm.html", {"email": link.email})
     user = sign_up.use_up(link) if link else None
     if user is None:
+        if request.user.is_authenticated:
+            return redirect("home")
         return render(request, "pages/sign_up_spent.html", status=410)
     session.begin(request, user, now)
     messages.success(request, "Your account is made, and you are signed in.")

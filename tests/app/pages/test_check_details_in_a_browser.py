@@ -63,6 +63,37 @@ def test_a_new_check_turns_green_by_itself(
         expect(page.locator("#log-head .n a")).to_have_count(1)
 
 
+def test_an_empty_log_says_so_over_its_whole_width(
+    chromium: Browser, live_server: LiveServer, site: World
+) -> None:
+    check = Check.objects.create(project=site.project, name="fresh")
+    with opened(chromium, live_server, width=360) as page:
+        sign_in(page)
+        page.goto(reverse("check", args=[check.code]))
+        row = page.locator("#log-head tr").bounding_box()
+        cell = page.get_by_role("cell", name="Waiting for the first ping.").bounding_box()
+        assert row is not None
+        assert cell is not None
+        assert (cell["x"], cell["width"]) == (row["x"], row["width"])
+
+
+def test_the_news_of_the_first_ping_stays_in_the_list(
+    chromium: Browser, live_server: LiveServer, site: World
+) -> None:
+    site.check.delete()
+    check = Check.objects.create(project=site.project, name="fresh")
+    with opened(chromium, live_server) as page:
+        sign_in(page)
+        page.goto(reverse("checks", args=[site.project.code]))
+        panel = page.locator("#first-ping")
+        expect(panel).to_contain_text("Waiting for the first ping")
+        ping_by_hand(check, 1)
+        expect(panel).to_contain_text("The first ping is here", timeout=10_000)
+        # At once, with a margin below the five seconds of a poll.
+        expect(page.locator("#checks .status")).to_have_text("Up", timeout=2_000)
+        expect(panel).to_contain_text("The first ping is here")
+
+
 def test_the_page_follows_what_comes_and_keeps_what_is_open(
     chromium: Browser, live_server: LiveServer, site: World
 ) -> None:

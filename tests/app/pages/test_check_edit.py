@@ -203,7 +203,10 @@ def test_an_edit_that_makes_a_check_late_flips_it_without_telling(
     Check.objects.filter(pk=world.check.pk).update(
         status="up", last_ping_at=last, status_since=last, down_at=last + timedelta(hours=25)
     )
-    edit(owner, world.check, period_0="1", period_1="3600")
+    for is_news in (True, False):
+        answer = edit(owner, world.check, period_0="1", period_1="3600")
+        page = owner.get(answer["Location"]).content.decode()
+        assert ("nobody is told" in page) is is_news
     check = Check.objects.get(pk=world.check.pk)
     assert check.status == "down"
     assert check.flips.get().told_at is not None

@@ -57,6 +57,13 @@ def test_a_preview_while_typing_is_the_preview_alone(owner: Client, world: World
     assert Check.objects.get().kind == "simple"
 
 
+def test_an_expression_that_nobody_began_to_type_is_not_wrong(owner: Client, world: World) -> None:
+    text = preview(owner, world, kind="cron", schedule="")
+    assert "error" not in text
+    assert "The next dates are shown here." in text
+    assert "error" in preview(owner, world, kind="cron", schedule=" ")
+
+
 def test_a_period_is_previewed_with_its_grace(owner: Client, world: World) -> None:
     text = preview(owner, world, period_0="2")
     assert "Every 2 days" in text

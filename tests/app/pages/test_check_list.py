@@ -105,10 +105,18 @@ def test_an_empty_list_teaches(owner: Client, world: World) -> None:
 
 
 def test_the_only_check_is_waited_for_by_those_who_may_ping_it(world: World) -> None:
+    world.check.delete()
+    Check.objects.create(project=world.project, name="fresh")
     assert "_first_ping" in templates(client_of(world.owner), world)
     assert "_first_ping" not in templates(client_of(world.reader), world)
     make_up(world, "second")
     assert "_first_ping" not in templates(client_of(world.owner), world)
+
+
+def test_a_check_that_was_resumed_has_had_its_first_ping(owner: Client, world: World) -> None:
+    world.check.refresh_from_db()
+    assert (world.check.status, world.check.n_pings) == ("new", 1)
+    assert "_first_ping" not in templates(owner, world)
 
 
 def templates(client: Client, world: World) -> str:

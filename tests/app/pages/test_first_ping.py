@@ -29,6 +29,11 @@ def test_it_says_nothing_until_the_ping_is_there(owner: Client, fresh: Check) ->
     assert ask(owner, fresh) == (204, "")
 
 
+def test_a_pause_is_no_ping(owner: Client, fresh: Check) -> None:
+    fresh.pause(timezone.now())
+    assert ask(owner, fresh) == (204, "")
+
+
 def test_it_says_what_came_and_what_happens_next(owner: Client, fresh: Check) -> None:
     now = timezone.now()
     make_ping(fresh, 1, received_at=now)

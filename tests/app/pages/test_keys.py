@@ -60,6 +60,12 @@ def test_a_key_is_shown_once_in_the_answer_that_makes_it(
     assert key[:4] in later[1].content.decode()
 
 
+def test_a_new_ping_key_says_how_jobs_make_checks(world: World, owner: Client) -> None:
+    response, key = make(owner, world, "ping")
+    assert f"/ping/{key}/" in response.content.decode()
+    assert "?create=1" in response.content.decode()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_replacing_ends_the_older_key(kind: str, world: World, owner: Client) -> None:
     _, old = make(owner, world, kind)

@@ -7,6 +7,7 @@ from django.contrib.auth import SESSION_KEY
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django import Settings
 
 from app.accounts.models import MailedLink
 from app.accounts.sign_in import make_link
@@ -103,6 +104,15 @@ def test_the_answer_does_not_say_whether_the_address_is_known() -> None:
     assert set(known.cookies) == set(unknown.cookies)
     assert MailedLink.objects.count() == 2
     assert [message.to for message in arrived(1)] == [["Owner@example.org"]]
+
+
+@pytest.mark.parametrize("server", ["", "mail.example.org"])
+def test_who_looks_for_the_mail_is_told_where_it_is(server: str, settings: Settings) -> None:
+    settings.EMAIL_HOST, settings.SIGN_UP = server, "open"
+    for path in (MAIL, reverse("sign_up")):
+        page = Client().post(path, {"email": "owner@example.org"}).content.decode()
+        assert ("the directory <code>mail</code>" in page) is (not server)
+        assert ("spam folder" in page) is bool(server)
 
 
 def test_the_link_works_at_once_in_the_browser_that_asked() -> None:
