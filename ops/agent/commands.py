@@ -6,6 +6,7 @@ import subprocess
 HOME = "/var/lib/stillhere"
 MARKER = HOME + "/applied.json"
 STAMPS = HOME + "/units"
+LOCK = "/run/stillhere-operator"
 DEBIAN = {"DEBIAN_FRONTEND": "noninteractive", "PATH": os.environ.get("PATH", ""), "LC_ALL": "C"}
 
 
