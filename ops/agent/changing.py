@@ -39,6 +39,8 @@ def change_file(
     now = see_file(path, is_secret=True)
     if seen is not None and now.get("sha256", "") != seen:
         raise Failed(f"{path} has changed since the plan was made. Plan again.")
+    if content is not None and now and not now["is_file"]:
+        raise Failed(f"{path} is there and is no file. Move it away.")
     if keep:
         keep_before(path)
     # From here on the units that read it have to be told, however this ends.
@@ -84,7 +86,9 @@ def sync_directory(path: str) -> None:
 
 
 def change_directory(path: str, mode: int, owner: str, group: str) -> None:
-    """Make the directory, or its owner and mode, as wanted."""
+    """Make the directory, or its owner and mode, as wanted; what is behind a link is not ours."""
+    if os.path.lexists(path) and (os.path.islink(path) or not os.path.isdir(path)):
+        raise Failed(f"{path} is there and is no directory. Move it away.")
     os.makedirs(path, exist_ok=True)
     os.chown(path, pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid)
     os.chmod(path, mode)
