@@ -164,6 +164,8 @@ def change_unit(name: str, steps: list[str], read: str, guard: int, restores: li
     if guard:
         arm(name, guard, restores)
     run(["systemctl", "daemon-reload"], timeout=60)
+    if "unmask" in steps:
+        run(["systemctl", "unmask", "--runtime", name], timeout=60)  # the step itself is for /etc
     for step in steps:
         try:
             run(["systemctl", step, name], timeout=120)

@@ -33,6 +33,8 @@ def test_a_second_plan_is_empty(applied: Fleet) -> None:
 def test_drift_is_shown_and_repaired(applied: Fleet, rehearsal: Rehearsal) -> None:
     rehearsal.run("app1", ["sh", "-c", f"echo '# by hand' >> {JOURNAL}"])
     rehearsal.run("app2", ["systemctl", "stop", "prometheus-node-exporter"])
+    rehearsal.run("app3", ["systemctl", "mask", "--now", "prometheus-node-exporter"])
+    rehearsal.run("db2", ["systemctl", "mask", "--runtime", "prometheus-node-exporter"])
     rehearsal.run(
         "lb1",
         ["nft", "add", "rule", "inet", "stillhere", "input", "tcp", "dport", "4322", "accept"],
@@ -44,6 +46,8 @@ def test_drift_is_shown_and_repaired(applied: Fleet, rehearsal: Rehearsal) -> No
         "-# by hand",
         "app1  ~ restart  unit systemd-journald.service",
         "app2  ~ start    unit prometheus-node-exporter.service",
+        "app3  ~ start    unit prometheus-node-exporter.service",
+        "db2   ~ enable   unit prometheus-node-exporter.service",
         "lb1   ~ run      command firewall-is-as-written",
         "tcp dport 4322 accept",
     ):
