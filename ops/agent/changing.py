@@ -171,8 +171,9 @@ def change_unit(name: str, steps: list[str], read: str, guard: int, restores: li
             run(["systemctl", step, name], timeout=120)
         except Failed as error:
             lines = ["journalctl", "--unit", name, "--lines=8", "--no-pager", "--output=cat"]
-            said = subprocess.run(lines, capture_output=True, text=True, timeout=30)
-            raise Failed(f"{error}\n{said.stdout.strip()}") from None
+            said = subprocess.run(lines, capture_output=True, timeout=30)
+            words = said.stdout.decode("utf-8", "replace").strip()
+            raise Failed(f"{error}\n{words}") from None
     if not guard:
         stamp_unit(name, read)
 

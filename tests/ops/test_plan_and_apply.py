@@ -39,6 +39,8 @@ def test_drift_is_shown_and_repaired(applied: Fleet, rehearsal: Rehearsal) -> No
         "lb1",
         ["nft", "add", "rule", "inet", "stillhere", "input", "tcp", "dport", "4322", "accept"],
     )
+    foreign = """nft "add table inet foreign { comment \\"caf$(printf '\\351')\\"; }" """
+    rehearsal.run("obs1", ["sh", "-c", foreign])  # by somebody who writes Latin-1
     shown = shown_plan(applied)
     assert shown.returncode == PENDING
     for words in (
@@ -50,6 +52,8 @@ def test_drift_is_shown_and_repaired(applied: Fleet, rehearsal: Rehearsal) -> No
         "db2   ~ enable   unit prometheus-node-exporter.service",
         "lb1   ~ run      command firewall-is-as-written",
         "tcp dport 4322 accept",
+        "obs1  ~ run      command firewall-is-as-written",
+        "caf\N{REPLACEMENT CHARACTER}",
     ):
         assert words in shown.stdout
     repaired = fab("apply", "--fleet", str(applied.path))
