@@ -40,6 +40,7 @@ class Verb(StrEnum):
     PURGE = "purge"
     ENABLE = "enable"
     DISABLE = "disable"
+    UNMASK = "unmask"
     START = "start"
     STOP = "stop"
     RESTART = "restart"
@@ -213,6 +214,8 @@ def _user(user: User, facts: Facts) -> list[Change]:
 def _unit(unit: Unit, facts: Facts, digest: str, has_new_files: bool) -> list[Change]:
     """Return at most one change: its name is the most visible of its steps."""
     steps: list[Verb] = []
+    if facts.get("enabled") in ("masked", "masked-runtime") and (unit.enabled or unit.running):
+        steps.append(Verb.UNMASK)
     is_enabled = facts.get("enabled") in ("enabled", "enabled-runtime", "alias")
     if unit.enabled is not None and facts.get("enabled") != "static" and is_enabled != unit.enabled:
         steps.append(Verb.ENABLE if unit.enabled else Verb.DISABLE)

@@ -18,6 +18,7 @@ from provisioning.fleet import Fleet, Host
 CONNECT_SECONDS = 10
 PAUSE_SECONDS = 0.5
 ANSWER_SECONDS = 960  # longer than anything the agent waits for itself
+NO_SUCH_COMMAND = 127  # what a shell ends with
 MODULES = ("commands", "seeing", "guarding", "changing", "serving")
 # Small enough to be no secret and no length problem; the modules come by stdin.
 START = (
@@ -48,10 +49,15 @@ class Session:
         except OSError:
             line = b""
         if not line:
+            raise Unreachable(f"{self.host.name}: {self._why_silent()} when asked to {what}.")
+        try:
+            answer: dict[str, Any] = json.loads(line)
+        except ValueError:
+            said = line.decode("utf-8", "replace").strip()[:60]
             raise Unreachable(
-                f"{self.host.name}: the connection broke while it was asked to {what}."
-            )
-        answer: dict[str, Any] = json.loads(line)
+                f"{self.host.name}: its shell says {said!r} before anything else. "
+                "Let its .bashrc print nothing to who is no terminal."
+            ) from None
         if not answer.pop("ok"):
             raise ChangeFailed(f"{self.host.name}: {answer['said']}")
         return answer
@@ -65,6 +71,13 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _why_silent(self) -> str:
+        """Return why there was no answer, as far as one can know."""
+        ended = self._channel.status_event.wait(1)
+        if ended and self._channel.exit_status == NO_SUCH_COMMAND:
+            return "has no python3 (install it: apt-get install python3)"
+        return "the connection broke"
 
     def _start(self) -> paramiko.Channel:
         """Send the agent; it answers to `ask` from then on."""

@@ -6,12 +6,14 @@ import os
 import pwd
 import subprocess
 import syslog
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from ops.agent.commands import DEBIAN, HOME, MARKER, STAMPS, Failed, run, stamp_unit
+from ops.agent.commands import DEBIAN, HOME, LOCK, MARKER, STAMPS, Failed, run, stamp_unit
 from ops.agent.guarding import arm, keep_before
 from ops.agent.seeing import see_file
+
+POLICY = "/usr/sbin/policy-rc.d"  # Debian asks it whether a package may start a service
 
 
 def change(kind: str, audit: str, **what: Any) -> dict[str, str]:
@@ -37,6 +39,8 @@ def change_file(
     now = see_file(path, is_secret=True)
     if seen is not None and now.get("sha256", "") != seen:
         raise Failed(f"{path} has changed since the plan was made. Plan again.")
+    if content is not None and now and not now["is_file"]:
+        raise Failed(f"{path} is there and is no file. Move it away.")
     if keep:
         keep_before(path)
     # From here on the units that read it have to be told, however this ends.
@@ -82,7 +86,9 @@ def sync_directory(path: str) -> None:
 
 
 def change_directory(path: str, mode: int, owner: str, group: str) -> None:
-    """Make the directory, or its owner and mode, as wanted."""
+    """Make the directory, or its owner and mode, as wanted; what is behind a link is not ours."""
+    if os.path.lexists(path) and (os.path.islink(path) or not os.path.isdir(path)):
+        raise Failed(f"{path} is there and is no directory. Move it away.")
     os.makedirs(path, exist_ok=True)
     os.chown(path, pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid)
     os.chmod(path, mode)
@@ -102,16 +108,11 @@ def change_link(path: str, target: str) -> None:
 
 def change_packages(install: list[str], purge: list[str]) -> None:
     """Install and purge in one go each; no service is started by a package itself."""
-    policy = "/usr/sbin/policy-rc.d"
-    had = os.path.exists(policy)
-    if not had:
-        with open(policy, "w") as file:
-            file.write("#!/bin/sh\nexit 101\n")
-        os.chmod(policy, 0o755)
     apt = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300"]
     apt += ["-o", "Dpkg::Options::=--force-confold", "--no-install-recommends"]
-    try:
-        run(["dpkg", "--configure", "-a"], env=DEBIAN)  # an apply that was cut off
+    with no_service_starts():
+        # An apply, or an upgrade, that was cut off; nobody is there to answer dpkg.
+        run(["dpkg", "--force-confold", "--configure", "-a"], env=DEBIAN)
         if install:
             try:
                 run([*apt, "install", *install], timeout=900, env=DEBIAN)
@@ -120,9 +121,31 @@ def change_packages(install: list[str], purge: list[str]) -> None:
                 run([*apt, "install", *install], timeout=900, env=DEBIAN)
         if purge:
             run([*apt, "purge", *purge], timeout=900, env=DEBIAN)
+
+
+@contextlib.contextmanager
+def no_service_starts() -> Iterator[None]:
+    """Keep packages from starting services; a policy of somebody else's is left as it is.
+
+    It holds only while an operator has the lock: one that a power cut left here
+    must not keep security updates from restarting what they mend.
+    """
+    text = f"#!/bin/sh\nflock --nonblock {LOCK} true && exit 0\nexit 101\n"
+    try:
+        with open(POLICY) as file:
+            is_ours = file.read() == text
+    except FileNotFoundError:
+        is_ours = True
+    if not is_ours:
+        yield
+        return
+    with open(POLICY, "w") as file:
+        file.write(text)
+    os.chmod(POLICY, 0o755)
+    try:
+        yield
     finally:
-        if not had:
-            os.unlink(policy)
+        os.unlink(POLICY)
 
 
 def change_user(name: str, home: str, groups: list[str]) -> None:
@@ -141,13 +164,16 @@ def change_unit(name: str, steps: list[str], read: str, guard: int, restores: li
     if guard:
         arm(name, guard, restores)
     run(["systemctl", "daemon-reload"], timeout=60)
+    if "unmask" in steps:
+        run(["systemctl", "unmask", "--runtime", name], timeout=60)  # the step itself is for /etc
     for step in steps:
         try:
             run(["systemctl", step, name], timeout=120)
         except Failed as error:
             lines = ["journalctl", "--unit", name, "--lines=8", "--no-pager", "--output=cat"]
-            said = subprocess.run(lines, capture_output=True, text=True, timeout=30)
-            raise Failed(f"{error}\n{said.stdout.strip()}") from None
+            said = subprocess.run(lines, capture_output=True, timeout=30)
+            words = said.stdout.decode("utf-8", "replace").strip()
+            raise Failed(f"{error}\n{words}") from None
     if not guard:
         stamp_unit(name, read)
 

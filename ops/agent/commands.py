@@ -6,6 +6,7 @@ import subprocess
 HOME = "/var/lib/stillhere"
 MARKER = HOME + "/applied.json"
 STAMPS = HOME + "/units"
+LOCK = "/run/stillhere-operator"
 DEBIAN = {"DEBIAN_FRONTEND": "noninteractive", "PATH": os.environ.get("PATH", ""), "LC_ALL": "C"}
 
 
@@ -21,7 +22,13 @@ def run(
 ) -> str:
     """Return the output of a command; Failed with its last words when it fails."""
     said = subprocess.run(
-        command, input=stdin, capture_output=True, text=True, timeout=timeout, env=env
+        command,
+        input=stdin,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",  # what others have written on the host may be anything
+        timeout=timeout,
+        env=env,
     )
     if said.returncode:
         words = (said.stderr.strip() or said.stdout.strip())[-2_000:]

@@ -189,8 +189,9 @@ def see_commands(commands: list[Spec]) -> Facts:
     found: Facts = {}
     for one in commands:
         try:
-            said = subprocess.run(one["check"], capture_output=True, text=True, timeout=30)
-            found[one["key"]] = {"ok": said.returncode == 0, "said": said.stdout[-20_000:]}
+            said = subprocess.run(one["check"], capture_output=True, timeout=30)
+            words = said.stdout.decode("utf-8", "replace")[-20_000:]
+            found[one["key"]] = {"ok": said.returncode == 0, "said": words}
         except OSError as error:  # what it needs is not installed yet
             found[one["key"]] = {"ok": False, "said": f"{error}\n"}
     return found

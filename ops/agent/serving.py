@@ -20,11 +20,10 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 from ops.agent.changing import change
-from ops.agent.commands import Failed
+from ops.agent.commands import LOCK, Failed
 from ops.agent.guarding import confirm
 from ops.agent.seeing import observe
 
-LOCK = "/run/stillhere-operator"
 _held: list[TextIO] = []  # an open file is what holds the lock
 
 

@@ -86,3 +86,27 @@ def _wait_until_released(fleet: Fleet) -> None:
             else:
                 return
     pytest.fail("the operators' lock was not released within 60 s")
+
+
+@pytest.mark.parametrize(
+    ("harm", "mend", "said"),
+    [
+        ("mv /usr/bin/python3 /usr/bin/p", "mv /usr/bin/p /usr/bin/python3", "has no python3"),
+        (
+            "cd ~root; mv .bashrc b; echo echo welcome > .bashrc",
+            "cd ~root; mv b .bashrc",
+            "its shell says 'welcome'",
+        ),
+    ],
+)
+def test_a_host_that_cannot_be_asked_says_why_and_holds_up_no_other(
+    applied: Fleet, rehearsal: Rehearsal, harm: str, mend: str, said: str
+) -> None:
+    rehearsal.run("app1", ["sh", "-c", harm])
+    try:
+        shown = shown_plan(applied)
+    finally:
+        rehearsal.run("app1", ["sh", "-c", mend])
+    assert shown.returncode == FAILED
+    assert f"app1: {said}" in shown.stderr
+    assert "Nothing to do on 7 hosts, 1 not read." in shown.stderr

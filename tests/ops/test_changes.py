@@ -127,6 +127,13 @@ def test_a_unit_is_brought_where_it_should_be(facts: dict[str, Any], said: list[
     assert verbs(found) == said
 
 
+def test_a_unit_that_somebody_has_masked_can_start_again() -> None:
+    (change,) = plan(Unit("a.service"), a=UP | {"enabled": "masked", "active": "inactive"})
+    assert change.request["steps"] == ["unmask", "enable", "start"]
+    resting = Unit("a.service", enabled=False, running=False)
+    assert plan(resting, a={"enabled": "masked", "active": "inactive"}) == ()
+
+
 def test_a_unit_that_should_rest_is_stopped_and_disabled() -> None:
     (change,) = plan(Unit("a.service", enabled=False, running=False), a=UP)
     assert change.request["steps"] == ["disable", "stop"]

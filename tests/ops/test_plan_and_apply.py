@@ -33,10 +33,14 @@ def test_a_second_plan_is_empty(applied: Fleet) -> None:
 def test_drift_is_shown_and_repaired(applied: Fleet, rehearsal: Rehearsal) -> None:
     rehearsal.run("app1", ["sh", "-c", f"echo '# by hand' >> {JOURNAL}"])
     rehearsal.run("app2", ["systemctl", "stop", "prometheus-node-exporter"])
+    rehearsal.run("app3", ["systemctl", "mask", "--now", "prometheus-node-exporter"])
+    rehearsal.run("db2", ["systemctl", "mask", "--runtime", "prometheus-node-exporter"])
     rehearsal.run(
         "lb1",
         ["nft", "add", "rule", "inet", "stillhere", "input", "tcp", "dport", "4322", "accept"],
     )
+    foreign = """nft "add table inet foreign { comment \\"caf$(printf '\\351')\\"; }" """
+    rehearsal.run("obs1", ["sh", "-c", foreign])  # by somebody who writes Latin-1
     shown = shown_plan(applied)
     assert shown.returncode == PENDING
     for words in (
@@ -44,8 +48,12 @@ def test_drift_is_shown_and_repaired(applied: Fleet, rehearsal: Rehearsal) -> No
         "-# by hand",
         "app1  ~ restart  unit systemd-journald.service",
         "app2  ~ start    unit prometheus-node-exporter.service",
+        "app3  ~ start    unit prometheus-node-exporter.service",
+        "db2   ~ enable   unit prometheus-node-exporter.service",
         "lb1   ~ run      command firewall-is-as-written",
         "tcp dport 4322 accept",
+        "obs1  ~ run      command firewall-is-as-written",
+        "caf\N{REPLACEMENT CHARACTER}",
     ):
         assert words in shown.stdout
     repaired = fab("apply", "--fleet", str(applied.path))
