@@ -54,10 +54,6 @@ def _apply_host(plan: Plan, each: HostPlan, sessions: Sessions, audit: Audit, to
             for change in group:
                 told(name, change)
             result.made += len(group)
-        if each.is_new:
-            session.ask(
-                "change", kind="marker", audit=audit.line("first apply"), text=plan.digest()
-            )
     except HostError as error:
         audit.keep(name, "failed", str(error))
         result.trouble = str(error)
