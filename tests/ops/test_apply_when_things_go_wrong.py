@@ -1,5 +1,7 @@
 """An apply that meets trouble: another key, another operator, a cut line."""
 
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -140,5 +142,19 @@ def test_a_host_that_dies_in_the_middle_is_not_waited_for(
     assert time.monotonic() - begin < 90
     assert "app1: the connection broke" in died.trouble
     assert other.trouble == ""
+    assert fab("apply", "--fleet", str(applied.path)).returncode == 0
+    assert shown_plan(applied).returncode == EMPTY
+
+
+def test_ctrl_c_ends_after_the_change_at_hand(applied: Fleet, rehearsal: Rehearsal) -> None:
+    rehearsal.run("app1", ["rm", JOURNAL, SYSCTL])
+
+    def interrupt(_host: str, _change: Change) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.5)  # this is not the thread that gets it
+
+    (result,) = apply_here(applied, interrupt)
+    assert result.made == 1
+    assert "app1: stopped by Ctrl-C" in result.trouble
     assert fab("apply", "--fleet", str(applied.path)).returncode == 0
     assert shown_plan(applied).returncode == EMPTY
