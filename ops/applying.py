@@ -3,8 +3,9 @@
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from threading import Event
 from typing import Any
 
 from ops.audit import Audit
@@ -34,30 +35,36 @@ class Result:
 def apply_plan(plan: Plan, sessions: Sessions, audit: Audit, told: Told) -> list[Result]:
     """Make the very changes of the plan. A host stops at its first failure; the others go on."""
     work = [each for each in plan.hosts if each.changes]
+    stop = Event()
 
     def one(each: HostPlan) -> Result:
-        return _apply_host(plan, each, sessions, audit, told)
+        return _apply_host(plan, each, sessions, audit, told, stop)
 
     with ThreadPoolExecutor(min(max(len(work), 1), MOST_AT_ONCE)) as pool:
-        return list(pool.map(one, work))
+        running = [pool.submit(one, each) for each in work]
+        try:
+            wait(running)
+        except KeyboardInterrupt:
+            stop.set()  # each host ends the change that it is at
+        return [each.result() for each in running]
 
 
-def _apply_host(plan: Plan, each: HostPlan, sessions: Sessions, audit: Audit, told: Told) -> Result:
+def _apply_host(
+    plan: Plan, each: HostPlan, sessions: Sessions, audit: Audit, told: Told, stop: Event
+) -> Result:
     name = each.host.name
     result = Result(name)
     try:
         session = sessions.of(each.host)
         for group in _groups(each.changes):
+            if stop.is_set():
+                raise ChangeFailed(f"{name}: stopped by Ctrl-C. The next apply finishes it.")
             begin = time.monotonic()
             _make(plan.fleet, session, group, audit)
             result.seconds[group[0].request["kind"]] += time.monotonic() - begin
             for change in group:
                 told(name, change)
             result.made += len(group)
-        if each.is_new:
-            session.ask(
-                "change", kind="marker", audit=audit.line("first apply"), text=plan.digest()
-            )
     except HostError as error:
         audit.keep(name, "failed", str(error))
         result.trouble = str(error)

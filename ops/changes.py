@@ -97,7 +97,7 @@ def changes(desired: Sequence[Resource], seen: Observed) -> tuple[Change, ...]:
                 found += _sysctl(resource, facts)
             case Command():
                 found += _command(resource, facts)
-    return tuple(found)
+    return tuple(found + _marker(seen))
 
 
 def _file(
@@ -264,3 +264,11 @@ def _command(command: Command, facts: Facts) -> list[Change]:
     detail = tuple(str(facts.get("said", "")).splitlines()[:MOST_DIFF_LINES])
     request = {"kind": "command", "command": list(command.run), "stdin": command.stdin}
     return [Change(command.key, Verb.RUN, detail, request)]
+
+
+def _marker(seen: Observed) -> list[Change]:
+    """Return the last change of a first apply: one that is cut before it is made up for."""
+    if seen.machine.applied:
+        return []
+    detail = ("from now on the brakes hold here",)
+    return [Change("mark of an apply", Verb.CREATE, detail, {"kind": "marker"})]

@@ -1,8 +1,9 @@
 """All hosts at once: this is where sessions are opened and a plan is made of what they say."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 from ops.changes import changes
 from ops.errors import HostError, Locked
@@ -11,9 +12,11 @@ from ops.plan import HostPlan, Plan
 from ops.remote import Session
 from ops.secrets import Secret
 from provisioning.fleet import Fleet, Host, Machine
+from provisioning.resources import Resource
 from provisioning.roles import resources_of
 
 MOST_AT_ONCE = 16
+LOOK_SECONDS = 60  # a host that has not looked at itself by then hangs
 
 
 class Sessions:
@@ -29,7 +32,9 @@ class Sessions:
             session = self._open[host.name] = Session(self._fleet, host)
             if self._hold:
                 who, why = self._hold
-                held_by = session.ask("lock", who=who, why=why).get("held_by")
+                held_by = session.ask("lock", answer_seconds=LOOK_SECONDS, who=who, why=why).get(
+                    "held_by"
+                )
                 if held_by:
                     raise Locked(f"{host.name} is held by {held_by}. Wait, or ask them to stop.")
         return self._open[host.name]
@@ -72,7 +77,7 @@ def read_plan(
                 if not isinstance(answer, Machine):
                     return HostPlan(host, trouble=answer)
                 desired = resources_of(fleet, host, machines, plain)
-                answered = sessions.of(host).ask("observe", resources=question(desired))
+                answered = _observe(sessions, host, desired)
                 return HostPlan(
                     host, changes(desired, observed(answered)), is_new=not answer.applied
                 )
@@ -87,6 +92,12 @@ def read_plan(
 def _machine(sessions: Sessions, host: Host) -> Machine | str:
     """Return the first answer of a host, or why there is none."""
     try:
-        return observed(sessions.of(host).ask("observe", resources=[])).machine
+        return observed(_observe(sessions, host, ())).machine
     except HostError as trouble:
         return str(trouble)
+
+
+def _observe(sessions: Sessions, host: Host, desired: Sequence[Resource]) -> dict[str, Any]:
+    return sessions.of(host).ask(
+        "observe", answer_seconds=LOOK_SECONDS, resources=question(desired)
+    )

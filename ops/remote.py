@@ -2,6 +2,7 @@
 
 import base64
 import json
+import logging
 import os
 import socket
 import time
@@ -16,6 +17,8 @@ from ops.errors import ChangeFailed, HostError, Unreachable, WrongHostKey
 from provisioning.fleet import Fleet, Host
 
 CONNECT_SECONDS = 10
+KEEPALIVE_SECONDS = 15
+SILENCE_SECONDS = 30  # a host that acknowledges nothing for so long is gone
 PAUSE_SECONDS = 0.5
 ANSWER_SECONDS = 960  # longer than anything the agent waits for itself
 NO_SUCH_COMMAND = 127  # what a shell ends with
@@ -126,7 +129,10 @@ def _connect(fleet: Fleet, host: Host) -> Connection:
     except (paramiko.BadHostKeyException, paramiko.SSHException, OSError, EOFError) as error:
         connection.close()
         raise _explained(host, error) from None
-    connection.transport.set_keepalive(15)
+    connection.transport.set_keepalive(KEEPALIVE_SECONDS)
+    # A host that lost its power says no goodbye: else it is waited for a quarter of an hour.
+    line = connection.transport.sock
+    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE_SECONDS * 1_000)
     return connection
 
 
@@ -150,7 +156,13 @@ def _explained(host: Host, error: Exception) -> HostError:
         return Unreachable(f"{where}: no answer within {CONNECT_SECONDS} s.")
     if "not found in known_hosts" in str(error):
         return WrongHostKey(f"{where}: has no host key of the inventory's kind.")
+    if "banner" in str(error) or "No existing session" in str(error):
+        return Unreachable(f"{where}: takes connections and says nothing; it hangs, or is no sshd.")
     return Unreachable(f"{where}: {error}.")
+
+
+# What goes wrong with a host is said in a line of ours; paramiko would add its traceback.
+logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
 
 @cache

@@ -188,11 +188,13 @@ def change_command(command: list[str], stdin: str) -> None:
     run(command, timeout=900, stdin=stdin)
 
 
-def change_marker(text: str) -> None:
+def change_marker() -> None:
     """Remember that this host was applied: from now on it has brakes."""
     os.makedirs(HOME, mode=0o755, exist_ok=True)
     with open(MARKER, "w") as file:
-        file.write(text)
+        file.write("applied\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 CHANGED: dict[str, Callable[..., None]] = {

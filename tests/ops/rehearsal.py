@@ -1,10 +1,12 @@
 """The lab as tests handle it: by names of hosts."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.lab import faults, fleet, hosts
+from ops.lab import cgroups, faults, fleet, hosts
 from ops.lab.hosts import State
 from ops.lab.plan import Lab
 
@@ -40,6 +42,16 @@ class Rehearsal:
         while hosts.condition(self.lab, self.lab.host(host)).state is not State.RUNNING:
             assert time.monotonic() < deadline, f"{host} does not start"
             time.sleep(0.2)
+
+    @contextmanager
+    def hanging(self, host: str) -> Iterator[None]:
+        """Let nothing in a host run for a while; its kernel still answers."""
+        freeze = cgroups.top(self.lab) / host / "cgroup.freeze"
+        freeze.write_text("1")
+        try:
+            yield
+        finally:
+            freeze.write_text("0")
 
     def cut(self, host: str) -> None:
         with fleet.changing(self.lab):

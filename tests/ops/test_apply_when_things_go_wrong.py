@@ -1,5 +1,7 @@
 """An apply that meets trouble: another key, another operator, a cut line."""
 
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -110,3 +112,49 @@ def test_a_host_that_cannot_be_asked_says_why_and_holds_up_no_other(
     assert shown.returncode == FAILED
     assert f"app1: {said}" in shown.stderr
     assert "Nothing to do on 7 hosts, 1 not read." in shown.stderr
+
+
+def test_a_host_that_hangs_holds_up_no_other(applied: Fleet, rehearsal: Rehearsal) -> None:
+    with rehearsal.hanging("app1"):
+        shown = shown_plan(applied)
+    assert shown.returncode == FAILED
+    assert "takes connections and says nothing" in shown.stderr
+    assert "Nothing to do on 7 hosts, 1 not read." in shown.stderr
+    assert "Traceback" not in shown.stderr
+
+
+@pytest.mark.long
+def test_a_host_that_dies_in_the_middle_is_not_waited_for(
+    applied: Fleet, rehearsal: Rehearsal
+) -> None:
+    for host in ("app1", "app2"):
+        rehearsal.run(host, ["rm", JOURNAL, SYSCTL])
+
+    def kill_after_first(host: str, _change: Change) -> None:
+        if host == "app1":
+            rehearsal.kill("app1")
+
+    begin = time.monotonic()
+    try:
+        died, other = apply_here(applied, kill_after_first, answer_seconds=300)
+    finally:
+        rehearsal.start("app1")
+    assert time.monotonic() - begin < 90
+    assert "app1: the connection broke" in died.trouble
+    assert other.trouble == ""
+    assert fab("apply", "--fleet", str(applied.path)).returncode == 0
+    assert shown_plan(applied).returncode == EMPTY
+
+
+def test_ctrl_c_ends_after_the_change_at_hand(applied: Fleet, rehearsal: Rehearsal) -> None:
+    rehearsal.run("app1", ["rm", JOURNAL, SYSCTL])
+
+    def interrupt(_host: str, _change: Change) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.5)  # this is not the thread that gets it
+
+    (result,) = apply_here(applied, interrupt)
+    assert result.made == 1
+    assert "app1: stopped by Ctrl-C" in result.trouble
+    assert fab("apply", "--fleet", str(applied.path)).returncode == 0
+    assert shown_plan(applied).returncode == EMPTY

@@ -1,5 +1,6 @@
 """From what is there to what has to be done."""
 
+import dataclasses
 import hashlib
 from typing import Any
 
@@ -20,7 +21,7 @@ from provisioning.resources import (
     User,
 )
 
-MACHINE = Machine("13", 2**30, 2, 20_000, True, (), "", 0.0)
+MACHINE = Machine("13", 2**30, 2, 20_000, True, (), "applied", 0.0)
 FILE = File("/etc/motd", "hello\n")
 UNIT = Unit("motd.service", reads=("/etc/motd",))
 
@@ -164,6 +165,14 @@ def test_each_kind_is_changed_once(
 ) -> None:
     assert len(plan(wanted, a=missing)) == 1
     assert plan(wanted, a=as_wanted) == ()
+
+
+def test_a_host_is_marked_as_applied_even_when_that_alone_is_missing() -> None:
+    new = dataclasses.replace(MACHINE, applied="")
+    *_, last = changes([FILE], Observed(new, {}))
+    assert last.request["kind"] == "marker"
+    (alone,) = changes([FILE], Observed(new, {FILE.key: there()}))
+    assert alone == last
 
 
 def test_the_digest_of_a_change_knows_a_secrets_content() -> None:
