@@ -4,6 +4,7 @@ import itertools
 import shutil
 import signal
 import socket
+import statistics
 import threading
 import time
 from contextlib import closing
@@ -69,13 +70,16 @@ def test_t_moves_once_a_second_and_at_once_when_asked(path: PingPath, check: Che
 
     first = wait_for(applied_before, "T")
     wait_for(lambda: applied_before() > first, "T to move", timeout_seconds=2)
+    took = []
     for _ in range(5):
         asked = datetime.now(UTC)
         wakeups.wake(wakeups.DRAIN)
         begin = time.monotonic()
-        wait_for(lambda: applied_before() >= asked, "T after it was asked", timeout_seconds=0.5)  # noqa: B023
-        assert time.monotonic() - begin < 0.5
+        wait_for(lambda: applied_before() >= asked, "T after it was asked")  # noqa: B023
+        took.append(time.monotonic() - begin)
         assert applied_before() <= datetime.now(UTC) + timedelta(seconds=1)
+    # Left alone, it would come a second after the last time. One of five may meet a busy machine.
+    assert statistics.median(took) < 0.5
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="in a fleet an operator says it")
