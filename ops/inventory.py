@@ -195,6 +195,12 @@ def _ssh_key(value: Any) -> str:
     return f"{kind} {body}"
 
 
+def _host_key(value: Any) -> str:
+    if isinstance(value, str) and value.startswith("sk-"):
+        raise ValueError("a key of the host's own, not one on a person's token")
+    return _ssh_key(value)
+
+
 def _fields(body: bytes) -> list[bytes]:
     """Return the fields of a key, each with its length before it; ValueError when one is cut."""
     found = []
@@ -220,6 +226,6 @@ _HOST = {
     "data_center": _Field(_name),
     "address": _Field(_address(4)),
     "address6": _Field(_address(6)),
-    "host_key": _Field(_ssh_key),
+    "host_key": _Field(_host_key),
     "public": _Field(_flag, False, is_required=False),
 }
