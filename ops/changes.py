@@ -222,11 +222,11 @@ def _unit(unit: Unit, facts: Facts, digest: str, has_new_files: bool) -> list[Ch
     is_active = facts.get("active") in ("active", "activating", "reloading")
     has_read = not has_new_files and (not unit.reads or facts.get("read") == digest)
     if unit.running is False:
-        steps += [Verb.STOP] if is_active else []
+        steps += [Verb.STOP] if is_active or facts.get("active") == "failing" else []
     elif is_active and not has_read:
         steps.append(Verb(unit.on_change))
     elif unit.running and not is_active:
-        steps.append(Verb.RESTART if facts.get("active") == "failed" else Verb.START)
+        steps.append(Verb.RESTART if facts.get("active") in ("failed", "failing") else Verb.START)
     if not steps:
         return []
     request = {

@@ -169,7 +169,14 @@ def _address(version: int) -> Callable[[Any], str]:
             address = None
         if address is None or address.version != version:
             raise ValueError(f"one IPv{version} address")
-        if address.is_unspecified or address.is_loopback or address.is_multicast:
+        # Reserved: also 255.255.255.255, and an IPv4 address that is dressed as IPv6.
+        if (
+            address.is_unspecified
+            or address.is_loopback
+            or address.is_multicast
+            or address.is_link_local
+            or address.is_reserved
+        ):
             raise ValueError("an address that other hosts can reach")
         return str(address)
 
@@ -180,12 +187,30 @@ def _ssh_key(value: Any) -> str:
     kind, _, rest = value.partition(" ") if isinstance(value, str) else ("", "", "")
     body = rest.split(" ")[0]
     try:
-        decoded = base64.b64decode(body, validate=True)
+        fields = _fields(base64.b64decode(body, validate=True))
     except (binascii.Error, ValueError):
-        decoded = b""
-    if kind not in _KEY_KINDS or kind.encode() not in decoded[: len(kind) + 4]:
+        fields = []
+    if kind not in _KEY_KINDS or len(fields) < 2 or fields[0] != kind.encode():
         raise ValueError(f"an SSH public key on one line, of the kind {' or '.join(_KEY_KINDS)}")
     return f"{kind} {body}"
+
+
+def _host_key(value: Any) -> str:
+    if isinstance(value, str) and value.startswith("sk-"):
+        raise ValueError("a key of the host's own, not one on a person's token")
+    return _ssh_key(value)
+
+
+def _fields(body: bytes) -> list[bytes]:
+    """Return the fields of a key, each with its length before it; ValueError when one is cut."""
+    found = []
+    while body:
+        length, rest = int.from_bytes(body[:4]), body[4:]
+        if len(rest) < length:
+            raise ValueError("a part is missing")
+        found.append(rest[:length])
+        body = rest[length:]
+    return found
 
 
 _FLEET = {
@@ -201,6 +226,6 @@ _HOST = {
     "data_center": _Field(_name),
     "address": _Field(_address(4)),
     "address6": _Field(_address(6)),
-    "host_key": _Field(_ssh_key),
+    "host_key": _Field(_host_key),
     "public": _Field(_flag, False, is_required=False),
 }

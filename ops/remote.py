@@ -157,7 +157,10 @@ def _explained(host: Host, error: Exception) -> HostError:
     if "not found in known_hosts" in str(error):
         return WrongHostKey(f"{where}: has no host key of the inventory's kind.")
     if "banner" in str(error) or "No existing session" in str(error):
-        return Unreachable(f"{where}: takes connections and says nothing; it hangs, or is no sshd.")
+        return Unreachable(
+            f"{where}: takes connections and says nothing. It hangs, is no sshd, "
+            "or keeps us away for a while after logins that failed."
+        )
     return Unreachable(f"{where}: {error}.")
 
 

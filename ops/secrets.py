@@ -44,6 +44,11 @@ def vault_of(inventory: Path) -> Path:
 
 def read_vault(path: Path) -> dict[str, Secret]:
     """Return the secrets by name. VaultError says why there are none; never what is inside."""
+    return parse_vault(path, decrypted_vault(path))
+
+
+def decrypted_vault(path: Path) -> bytes:
+    """Return the vault's plain text as it was written, for an editor or for `parse_vault`."""
     try:
         encrypted = path.read_bytes()
     except OSError as error:
@@ -55,7 +60,7 @@ def read_vault(path: Path) -> dict[str, Secret]:
             f"The vault {path} cannot be decrypted: {why}. "
             "Is your key in its recipients, and your token plugged in?"
         )
-    return parse_vault(path, bytes(decrypted.data))
+    return bytes(decrypted.data)
 
 
 def parse_vault(path: Path, plain: bytes) -> dict[str, Secret]:

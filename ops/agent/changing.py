@@ -6,6 +6,7 @@ import os
 import pwd
 import subprocess
 import syslog
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from ops.agent.commands import DEBIAN, HOME, LOCK, MARKER, STAMPS, Failed, run, 
 from ops.agent.guarding import arm, keep_before
 from ops.agent.seeing import see_file
 
+SETTLE_SECONDS = 0.5
 POLICY = "/usr/sbin/policy-rc.d"  # Debian asks it whether a package may start a service
 
 
@@ -167,8 +169,12 @@ def change_unit(name: str, steps: list[str], read: str, guard: int, restores: li
     if "unmask" in steps:
         run(["systemctl", "unmask", "--runtime", name], timeout=60)  # the step itself is for /etc
     for step in steps:
+        # One that has died too often is refused for a while, also when its cause is mended.
+        subprocess.run(["systemctl", "reset-failed", name], capture_output=True, timeout=60)
         try:
             run(["systemctl", step, name], timeout=120)
+            if step in ("start", "restart"):
+                expect_to_stay_up(name)
         except Failed as error:
             lines = ["journalctl", "--unit", name, "--lines=8", "--no-pager", "--output=cat"]
             said = subprocess.run(lines, capture_output=True, timeout=30)
@@ -176,6 +182,15 @@ def change_unit(name: str, steps: list[str], read: str, guard: int, restores: li
             raise Failed(f"{error}\n{words}") from None
     if not guard:
         stamp_unit(name, read)
+
+
+def expect_to_stay_up(name: str) -> None:
+    """Fail when the unit has ended badly already: systemctl says well done before that shows."""
+    time.sleep(SETTLE_SECONDS)
+    said = run(["systemctl", "show", "--property=ActiveState,NRestarts", name], timeout=30)
+    facts = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+    if facts["ActiveState"] == "failed" or facts.get("NRestarts", "0") != "0":
+        raise Failed(f"{name} was started and does not stay up.")
 
 
 def change_sysctl(name: str, value: str) -> None:

@@ -156,8 +156,8 @@ def see_users(users: list[Spec]) -> Facts:
 def see_units(units: list[Spec]) -> Facts:
     """Return how each unit is, and what it had read when we last started it."""
     names = [one["name"] for one in units]
-    asked = ["systemctl", "show", "--property=Id,LoadState,ActiveState,UnitFileState", "--", *names]
-    said = run(asked, timeout=30)
+    wanted = "--property=Id,LoadState,ActiveState,SubState,UnitFileState"
+    said = run(["systemctl", "show", wanted, "--", *names], timeout=30)
     blocks = [
         dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         for block in said.strip().split("\n\n")
@@ -165,12 +165,18 @@ def see_units(units: list[Spec]) -> Facts:
     return {
         one["key"]: {
             "load": block.get("LoadState", ""),
-            "active": block.get("ActiveState", ""),
+            "active": active_state(block),
             "enabled": block.get("UnitFileState", ""),
             "read": text_of(f"{STAMPS}/{one['name']}") or "",
         }
         for one, block in zip(units, blocks, strict=True)
     }
+
+
+def active_state(block: dict[str, str]) -> str:
+    """Return how it is; "failing" for one that dies and is started again, over and over."""
+    is_failing = block.get("SubState", "").startswith("auto-restart")
+    return "failing" if is_failing else block.get("ActiveState", "")
 
 
 def see_sysctls(sysctls: list[Spec]) -> Facts:

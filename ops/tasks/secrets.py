@@ -11,7 +11,15 @@ from fabric import task
 from ops.console import Console
 from ops.errors import VaultError
 from ops.fleets import find_fleet
-from ops.secrets import parse_vault, read_vault, recipients_of, require, vault_of, write_vault
+from ops.secrets import (
+    decrypted_vault,
+    parse_vault,
+    read_vault,
+    recipients_of,
+    require,
+    vault_of,
+    write_vault,
+)
 from ops.tasks.fleet import speaking
 from provisioning.roles import SECRETS
 
@@ -36,8 +44,8 @@ def edit(_: Any, fleet: str = "") -> None:
     console = Console()
     with speaking(console):
         vault = vault_of(find_fleet(fleet).path)
-        before = "".join(f'{name} = "{one.reveal()}"\n' for name, one in read_vault(vault).items())
-        after = _edited(before)
+        # As it was written: values would need their quotes again, and comments would be lost.
+        after = _edited(decrypted_vault(vault).decode("utf-8", "replace"))
         parse_vault(vault, after.encode())
         write_vault(vault, after, recipients_of(vault))
         console.say(f"{vault} is written.")

@@ -63,12 +63,14 @@ def resources(
 
 def _ssh(fleet: Fleet) -> tuple[Resource, ...]:
     drop_in = "/etc/ssh/sshd_config.d/00-stillhere.conf"
+    let_in = f"{ROOT_HOME}/.ssh/authorized_keys"
     keys = "".join(f"{one.key} {one.name}\n" for one in fleet.operators)
     return (
         Directory(f"{ROOT_HOME}/.ssh", mode=0o700),
-        File(f"{ROOT_HOME}/.ssh/authorized_keys", keys, mode=0o600),
+        File(let_in, keys, mode=0o600),
         File(drop_in, render("sshd.conf", port=SSH.port), validate=("sshd", "-t", "-f", "{}")),
-        Unit("ssh.service", reads=(drop_in,), on_change="reload", guarded=True),
+        # It reads the keys at every login; they stand here since they, too, can lock us out.
+        Unit("ssh.service", reads=(drop_in, let_in), on_change="reload", guarded=True),
     )
 
 

@@ -158,3 +158,19 @@ def test_ctrl_c_ends_after_the_change_at_hand(applied: Fleet, rehearsal: Rehears
     assert "app1: stopped by Ctrl-C" in result.trouble
     assert fab("apply", "--fleet", str(applied.path)).returncode == 0
     assert shown_plan(applied).returncode == EMPTY
+
+
+def test_a_unit_that_does_not_stay_up_is_no_success(applied: Fleet, rehearsal: Rehearsal) -> None:
+    squat = "import socket, time; socket.create_server(('', 9100)); time.sleep(600)"
+    rehearsal.run("app1", ["systemctl", "stop", "prometheus-node-exporter"])
+    rehearsal.run("app1", ["systemd-run", "--unit=squat", "python3", "-c", squat])
+    try:
+        done = fab("apply", "--fleet", str(applied.path))
+        assert done.returncode == FAILED
+        assert "prometheus-node-exporter.service was started and does not stay up" in done.stderr
+        assert "address already in use" in done.stderr
+        assert shown_plan(applied).returncode == PENDING
+    finally:
+        rehearsal.run("app1", ["systemctl", "stop", "squat"])
+    assert fab("apply", "--fleet", str(applied.path)).returncode == 0
+    assert shown_plan(applied).returncode == EMPTY

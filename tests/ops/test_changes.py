@@ -117,6 +117,7 @@ def test_an_apply_that_was_cut_short_is_finished_by_the_next() -> None:
     [
         (UP | {"active": "inactive"}, [Verb.START]),
         (UP | {"active": "failed"}, [Verb.RESTART]),
+        (UP | {"active": "failing"}, [Verb.RESTART]),
         (UP | {"enabled": "disabled"}, [Verb.ENABLE]),
         (UP | {"enabled": "disabled", "active": "inactive"}, [Verb.START]),
         (UP | {"enabled": "static"}, []),
@@ -138,6 +139,8 @@ def test_a_unit_that_somebody_has_masked_can_start_again() -> None:
 def test_a_unit_that_should_rest_is_stopped_and_disabled() -> None:
     (change,) = plan(Unit("a.service", enabled=False, running=False), a=UP)
     assert change.request["steps"] == ["disable", "stop"]
+    (change,) = plan(Unit("a.service", running=False), a=UP | {"active": "failing"})
+    assert change.request["steps"] == ["stop"]
 
 
 def test_a_guarded_unit_has_its_files_kept_for_the_way_back() -> None:

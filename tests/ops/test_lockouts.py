@@ -7,14 +7,16 @@ import pytest
 
 from ops import changes
 from ops.remote import can_connect
-from provisioning.fleet import Fleet, Host
+from provisioning.fleet import Fleet, Host, Operator
 from provisioning.flows import Opening
 from provisioning.render import render
 from provisioning.roles import base
+from tests.ops.inventories import HOST_KEY
 from tests.ops.operator import apply_here, fab, nothing_told, plan_of
 from tests.ops.rehearsal import Rehearsal
 
 pytestmark = pytest.mark.lab
+KEYS = "~root/.ssh/authorized_keys"
 SSH = "/etc/ssh/sshd_config.d/00-stillhere.conf"
 
 
@@ -46,6 +48,32 @@ def test_a_rule_that_locks_us_out_takes_itself_back(
     monkeypatch.undo()
     assert fab("apply", "--fleet", str(applied.path)).returncode == 0
     assert plan_of(applied).is_empty
+
+
+def test_keys_that_lock_us_out_are_taken_back(
+    applied: Fleet, rehearsal: Rehearsal, soon: None
+) -> None:
+    only_app1 = dataclasses.replace(
+        applied, hosts=(applied.host("app1"),), operators=(Operator("ada", HOST_KEY),)
+    )
+    before = rehearsal.run("app1", ["sh", "-c", f"cat {KEYS}"])
+    (result,) = apply_here(only_app1, nothing_told)
+    assert "takes it back" in result.trouble
+    deadline = time.monotonic() + 20
+    while not can_connect(applied, applied.host("app1")):
+        assert time.monotonic() < deadline, "still locked out"
+    assert rehearsal.run("app1", ["sh", "-c", f"cat {KEYS}"]) == before
+    assert fab("apply", "--fleet", str(applied.path)).returncode == 0
+    assert plan_of(applied).is_empty
+
+
+def test_a_second_file_of_keys_lets_nobody_in(applied: Fleet, rehearsal: Rehearsal) -> None:
+    rehearsal.run("app1", ["sh", "-c", f"mv {KEYS} {KEYS}2"])
+    try:
+        assert not can_connect(applied, applied.host("app1"))
+    finally:
+        rehearsal.run("app1", ["sh", "-c", f"mv {KEYS}2 {KEYS}"])
+    assert can_connect(applied, applied.host("app1"))
 
 
 def test_a_file_that_its_program_refuses_never_goes_live(

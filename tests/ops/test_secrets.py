@@ -10,7 +10,15 @@ import gnupg
 import pytest
 
 from ops.errors import VaultError
-from ops.secrets import Secret, parse_vault, read_vault, recipients_of, require, write_vault
+from ops.secrets import (
+    Secret,
+    decrypted_vault,
+    parse_vault,
+    read_vault,
+    recipients_of,
+    require,
+    write_vault,
+)
 from tests.ops.inventories import inventory
 
 
@@ -78,6 +86,8 @@ def test_a_secret_does_not_print_itself() -> None:
 
 def test_the_vault_is_edited_in_the_operators_editor(vault: Path, tmp_path: Path) -> None:
     vault.with_name("inventory.toml").write_text(inventory(), "utf-8")
+    written = "# where it is from\ncanary = 'C:\\new \"tweet\"'\n"
+    write_vault(vault, written, recipients_of(vault))
     editor = tmp_path / "editor"
     editor.write_text('#!/bin/sh\necho \'token = "new"\' >> "$1"\n', "utf-8")
     editor.chmod(0o755)
@@ -86,10 +96,8 @@ def test_the_vault_is_edited_in_the_operators_editor(vault: Path, tmp_path: Path
     environment = os.environ | {"EDITOR": str(editor)}
     run = partial(subprocess.run, env=environment, capture_output=True, text=True, timeout=60)
     assert run([fab, "secrets.edit", *fleet]).returncode == 0
-    assert {name: one.reveal() for name, one in read_vault(vault).items()} == {
-        "canary": "tweet",
-        "token": "new",
-    }
+    assert decrypted_vault(vault).decode() == written + 'token = "new"\n'
+    assert read_vault(vault)["canary"].reveal() == 'C:\\new "tweet"'
     checked = run([fab, "secrets.check", *fleet])
     assert (checked.returncode, checked.stdout) == (0, "canary\ntoken\n")
     editor.write_text("#!/bin/sh\necho 'not toml' > \"$1\"\n", "utf-8")
