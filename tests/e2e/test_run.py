@@ -35,7 +35,7 @@ def test_it_stops_cleanly_and_a_second_start_continues(
 
 
 def is_alive(process: psutil.Process) -> bool:
-    """A process that is dead and whose new parent has not collected it yet is not alive."""
+    """Return False also for a process that is dead and not yet collected by its new parent."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
