@@ -46,7 +46,7 @@ def test_a_fleet_is_read_whole(tmp_path: Path) -> None:
         ("[operators.ada]", "[operator.ada]", 5, "operator is unknown in the file"),
         ('name = "berlin"', 'name = "berlin"\nport = 4322', 3, "port is unknown in [fleet]"),
         ("AAAAC3NzaC1lZDI1NTE5AAAAIB1r", "AAAA", 6, "an SSH public key"),
-        ('host_key = "', 'host_key = "sk-', 13, "a key of the host's own"),
+        ('host_key = "', 'host_key = "sk-', 12, "a key of the host's own"),
         ("bYd6j6Sx", "", 6, "an SSH public key"),
         ('address6 = "2001:db8::16"', 'address6 = "fe80::1%eth0"', 41, "other hosts can reach"),
         ('address6 = "2001:db8::16"', 'address6 = "::ffff:192.0.2.16"', 41, "can reach"),
