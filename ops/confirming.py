@@ -14,7 +14,11 @@ def confirmed(console: Console, fleet: Fleet, yes: bool) -> bool:
     if not sys.stdin.isatty():
         raise Refused("Nobody is there to be asked. Say --yes, or better --digest and --yes.")
     console.say(f"Apply this to the fleet {fleet.name}?  Type its name to go on: ")
-    if input().strip() == fleet.name:
+    try:
+        is_meant = input().strip() == fleet.name
+    except EOFError:  # Ctrl-D
+        is_meant = False
+    if is_meant:
         return True
     console.say("Nothing was changed.")
     return False

@@ -26,7 +26,9 @@ class Console:
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         self._lock = threading.Lock()
         self._is_terminal = sys.stderr.isatty()
-        self._colour = self._is_terminal and "NO_COLOR" not in environment
+        # A plan goes to stdout: one that is kept in a file has no colours in it.
+        both = self._is_terminal and sys.stdout.isatty()
+        self._colour = both and "NO_COLOR" not in environment
         self._progress = ""
 
     def say(self, text: str) -> None:
@@ -111,8 +113,8 @@ def counting(console: Console, what: str, hosts: Iterable[HostPlan | str]) -> Ca
     console.progress(f"{what} 0 of {total} hosts")
 
     def one_more() -> None:
-        with lock:
+        with lock:  # to the end: the last host's word has to be the last
             done[0] += 1
-        console.progress("" if done[0] == total else f"{what} {done[0]} of {total} hosts")
+            console.progress("" if done[0] == total else f"{what} {done[0]} of {total} hosts")
 
     return one_more

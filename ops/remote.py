@@ -150,6 +150,11 @@ def _explained(host: Host, error: Exception) -> HostError:
             f"{where}: shows a host key that is not the one in the inventory. If the host was "
             "installed anew, put its new key there; else somebody is in between."
         )
+    if "No authentication methods" in str(error):
+        return Unreachable(
+            f"{where}: we have no SSH key to show. Load one (ssh-add), or name it: "
+            "STILLHERE_SSH_KEY=FILE."
+        )
     if isinstance(error, paramiko.AuthenticationException):
         return Unreachable(f"{where}: refuses our SSH key. Is it loaded (ssh-add -l), and applied?")
     if isinstance(error, TimeoutError | socket.timeout):

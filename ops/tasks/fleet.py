@@ -46,7 +46,7 @@ def plan(_: Any, fleet: str = "") -> None:
 def apply(
     _: Any, fleet: str = "", yes: bool = False, digest: str = "", allow: str = "", why: str = ""
 ) -> None:
-    """Show the plan, ask, and apply that very plan. Exit 0 done, 1 failed somewhere."""
+    """Show the plan, ask, apply that very plan. Exit 0 done, 1 failed somewhere, 2 not wanted."""
     console, why = Console(), why or "fab apply"
     hold = (operator(), why)
     with speaking(console), sessions_with(described := find_fleet(fleet), hold) as sessions:
@@ -54,9 +54,11 @@ def apply(
         show_plan(found, console)
         _refuse_unless_allowed(found, allow, digest)
         results: list[Result] = []
-        if not found.is_empty and confirmed(console, described, yes):
+        is_wanted = not found.is_empty and confirmed(console, described, yes)
+        if is_wanted:
             results = _apply(found, sessions, Audit(described.name, why), console)
-    _end(found.troubles + tuple(each.trouble for each in results if each.trouble))
+    troubles = found.troubles + tuple(each.trouble for each in results if each.trouble)
+    _end(troubles, is_pending=not found.is_empty and not is_wanted)
 
 
 class speaking:  # noqa: N801 (read as a verb: with speaking(console))
