@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fabric import task
@@ -17,7 +18,7 @@ from ops.fleets import find_fleet
 from ops.plan import Brake, Plan
 from ops.reading import Sessions, read_plan, sessions_with
 from ops.secrets import read_vault, require, vault_of
-from provisioning.fleet import Fleet
+from provisioning.fleet import Fleet, Role
 from provisioning.roles import SECRETS
 
 PENDING = 2  # the exit status of a plan that is not empty
@@ -102,7 +103,24 @@ def _apply(found: Plan, sessions: Sessions, audit: Audit, console: Console) -> l
         f"{made} changes made on {len(results)} hosts in {time.monotonic() - begin:.1f} s"
         + (f"; {failed} stopped half-way, apply again." if failed else ".")
     )
+    for line in _where_time_went(found.fleet, results):
+        console.say(line)
     return results
+
+
+def _where_time_went(fleet: Fleet, results: Sequence[Result]) -> Iterator[str]:
+    """Yield a line a role: the seconds of its slowest host, by kind of change."""
+    for role in Role:
+        names = {host.name for host in fleet.of_role(role)}
+        slowest = max(
+            (each.seconds for each in results if each.host in names and each.made),
+            key=lambda seconds: sum(seconds.values()),
+            default=None,
+        )
+        if slowest:
+            kinds = sorted(slowest.items(), key=lambda item: -item[1])
+            parts = ", ".join(f"{kind} {seconds:.1f} s" for kind, seconds in kinds)
+            yield f"  {role:<14} {sum(slowest.values()):5.1f} s   {parts}"
 
 
 def _show_brakes(found: Plan, console: Console) -> None:
