@@ -9,9 +9,9 @@ from django.contrib import auth
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
 
 from app.accounts.models import User
+from app.pages.next_page import is_own
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 BEGAN_AT = "began_at"
@@ -48,5 +48,4 @@ def recently_signed_in(view: View[P]) -> View[P]:
 def goal(request: HttpRequest) -> str:
     """Return where the person was going (`next`), if that is a path of ours, or "/"."""
     path = request.POST.get("next") or request.GET.get("next") or ""
-    is_own = path.startswith("/") and url_has_allowed_host_and_scheme(path, allowed_hosts=None)
-    return path if is_own else "/"
+    return path if is_own(path) else "/"
