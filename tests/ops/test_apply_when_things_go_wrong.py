@@ -162,7 +162,7 @@ def test_ctrl_c_ends_after_the_change_at_hand(applied: Fleet, rehearsal: Rehears
 
 @pytest.mark.long
 def test_a_unit_that_does_not_stay_up_is_no_success(applied: Fleet, rehearsal: Rehearsal) -> None:
-    squat = "import socket, time; socket.create_server(('', 9100)); time.sleep(600)"
+    squat = "import socket, time; kept = socket.create_server(('', 9100)); time.sleep(600)"
     rehearsal.run("app1", ["systemctl", "stop", "prometheus-node-exporter"])
     rehearsal.run("app1", ["systemd-run", "--unit=squat", "python3", "-c", squat])
     listens = "for _ in $(seq 100); do ss -ltn | grep -q :9100 && exit; sleep 0.1; done; exit 1"

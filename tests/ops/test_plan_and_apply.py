@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ops.lab import hosts
 from ops.secrets import read_vault, vault_of
 from provisioning.fleet import Fleet
 from tests.ops.operator import (
@@ -130,8 +131,8 @@ def test_the_canary_is_where_it_belongs_and_nowhere_else(
         'grep -rlF "$secret" /etc /var /root /run /tmp /home 2>/dev/null; true'
     )
     for host in applied.hosts:
-        said = rehearsal.run(host.name, ["sh", "-c", search])
-        assert said.split() == ["0", "/etc/stillhere/canary"], host.name
+        done = hosts.execute(rehearsal.lab, rehearsal.lab.host(host.name), ["sh", "-c", search])
+        assert done.stdout.split() == ["0", "/etc/stillhere/canary"], (host.name, done)
         mode = rehearsal.run(host.name, ["stat", "-c", "%a %U", "/etc/stillhere/canary"])
         assert mode.strip() == "600 root"
     state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ops.errors import LabError
-from ops.lab import faults, fleet, hosts
+from ops.lab import faults, fleet, hosts, image
 from ops.lab.plan import HOSTS, Lab, chosen_hosts, lab_named
 from tests.ops.lab.census import census, new_since
 from tests.ops.lab.traffic import reaches, ssh
@@ -109,6 +109,7 @@ def test_two_labs_stand_side_by_side_and_one_goes_alone(lab: Lab) -> None:
 def test_debian_12_stands_too() -> None:
     with planned_lab() as lab:
         fleet.down(lab)
+        image.base_image(lab, 12, lambda _: None)  # images stay, for the next lab
         before = census(lab)
         fleet.up(lab, HOSTS, 12, lambda _: None)
         ask = "systemctl is-system-running --wait; . /etc/os-release; echo $VERSION_ID"
