@@ -1,0 +1,168 @@
+"""Pings and pages at a constant rate through every door of a fleet; runs on a host of the lab.
+
+    {"doors": [[name, address], ...], "site": ..., "pings": ..., "trusted": PEM,
+     "checks": [uuid, ...], "pages": [path, ...], "per_second": 60}         the first line of stdin
+    ... any second line ends it, and a line of JSON comes back:
+    {"requests": n, "failed": n, "by_kind": {...}, "acknowledged": [rid, ...], "seconds": {...}}
+
+A stream is one door, pings or pages, on a new connection each time or on a kept one. Failed is
+every answer that is not 2xx or 3xx, every reset, every early end and every time-out. A kept
+connection that the other end has closed before we ask again is no failure: a new one is made,
+as every client does. Only Python's own library: a host of the lab has nothing else.
+"""
+
+import asyncio
+import contextlib
+import json
+import ssl
+import sys
+import time
+import uuid
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import cycle
+from typing import Any
+
+ANSWER_SECONDS = 15.0
+_REDIRECTED = 400  # what is below is an answer that a client can use
+
+
+@dataclass(slots=True)
+class Counted:
+    """What came of all requests so far."""
+
+    requests: int = 0
+    by_kind: Counter[str] = field(default_factory=Counter)
+    acknowledged: list[str] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    examples: list[str] = field(default_factory=list)
+
+    def fail(self, kind: str, what: str) -> None:
+        """Count a failure, and keep the first few as they were seen."""
+        self.by_kind[kind] += 1
+        if len(self.examples) < 20:
+            self.examples.append(f"{time.time():.1f} {what}")
+
+
+class Stream:
+    """Requests of one kind through one door, one after the other."""
+
+    def __init__(self, asked: dict[str, Any], door: list[str], counted: Counted) -> None:
+        self._door, self._address = door
+        self._asked, self._counted = asked, counted
+        self._context = ssl.create_default_context(cadata=asked["trusted"])
+        self._line: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def run(
+        self, kind: str, *, is_kept: bool, pause_seconds: float, over: asyncio.Event
+    ) -> None:
+        """Ask at a constant rate until it is over; a slow answer does not slow the rest."""
+        due = time.monotonic()
+        targets = cycle(self._asked["checks"] if kind == "pings" else self._asked["pages"])
+        while not over.is_set():
+            due = max(due + pause_seconds, time.monotonic())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), due - time.monotonic())
+                return
+            await self._ask(kind, next(targets), is_kept=is_kept)
+        self._close()
+
+    async def _ask(self, kind: str, target: str, *, is_kept: bool) -> None:
+        rid = str(uuid.uuid4())
+        path = f"/ping/{target}?rid={rid}" if kind == "pings" else target
+        begin = time.monotonic()
+        where = f"{self._door} {kind} {'kept' if is_kept else 'new'}"
+        self._counted.requests += 1
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                status = await self._exchange(
+                    self._asked["pings" if kind == "pings" else "site"], path
+                )
+        except (
+            OSError,
+            asyncio.IncompleteReadError,
+            asyncio.LimitOverrunError,
+            ValueError,
+        ) as error:
+            self._close()
+            name = "time-out" if isinstance(error, TimeoutError) else type(error).__name__
+            self._counted.fail(name, f"{where}: {error!r}")
+            return
+        self._counted.seconds.append(time.monotonic() - begin)
+        if status >= _REDIRECTED:
+            self._counted.fail(str(status), where)
+        elif kind == "pings":
+            self._counted.acknowledged.append(rid)
+        if not is_kept:
+            self._close()
+
+    async def _exchange(self, name: str, path: str) -> int:
+        reader, writer = await self._connected()
+        ask = f"GET {path} HTTP/1.1\r\nHost: {name}\r\nUser-Agent: traffic\r\n\r\n"
+        writer.write(ask.encode())
+        await writer.drain()
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+        status = int(head.split(" ", 2)[1])
+        headers = dict(line.split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line)
+        if headers.get("transfer-encoding") == "chunked":
+            while size := int(await reader.readuntil(b"\r\n"), 16):
+                await reader.readexactly(size + 2)
+            await reader.readuntil(b"\r\n")
+        else:
+            await reader.readexactly(int(headers.get("content-length", 0)))
+        if headers.get("connection") == "close":
+            self._close()
+        return status
+
+    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self._line and self._line[0].at_eof():
+            self._close()
+        if not self._line:
+            self._line = await asyncio.open_connection(
+                self._address, 443, ssl=self._context, server_hostname=self._asked["site"]
+            )
+        return self._line
+
+    def _close(self) -> None:
+        if self._line:
+            self._line[1].close()
+            self._line = None
+
+
+async def main() -> None:
+    """Run all streams until another line comes, or the end of stdin."""
+    lines = asyncio.StreamReader(limit=2**24)
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(lines), sys.stdin
+    )
+    asked = json.loads(await lines.readline())
+    over, counted = asyncio.Event(), Counted()
+    kinds = [(kind, is_kept) for kind in ("pings", "pages") for is_kept in (False, True)]
+    pause = len(asked["doors"]) * len(kinds) / asked["per_second"]
+    begin = time.monotonic()
+    async with asyncio.TaskGroup() as group:
+        for door in asked["doors"]:
+            for kind, is_kept in kinds:
+                stream = Stream(asked, door, counted)
+                group.create_task(stream.run(kind, is_kept=is_kept, pause_seconds=pause, over=over))
+        await lines.readline()
+        over.set()
+    times = sorted(counted.seconds) or [0.0]
+    said = {
+        "requests": counted.requests,
+        "failed": counted.by_kind.total(),
+        "by_kind": dict(counted.by_kind),
+        "examples": counted.examples,
+        "acknowledged": counted.acknowledged,
+        "lasted_seconds": time.monotonic() - begin,
+        "seconds": {"p50": _at(times, 0.5), "p99": _at(times, 0.99), "max": times[-1]},
+    }
+    sys.stdout.write(json.dumps(said) + "\n")
+
+
+def _at(times: list[float], part: float) -> float:
+    return times[int(part * (len(times) - 1))]
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
