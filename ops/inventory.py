@@ -1,6 +1,7 @@
 """A fleet as it is described: this is where its TOML becomes values, or a clear refusal.
 
-    [fleet]             name, site, pings; optional: lab, time_servers
+    [fleet]             name, site, pings; optional: lab, time_servers, ping_rate_per_minute,
+                        rate_exempt, most_connections, mail_server, mail_from
     [operators.NAME]    key
     [hosts.NAME]        role, data_center, address, address6, host_key; optional: public
 
@@ -154,6 +155,39 @@ def _flag(value: Any) -> bool:
     return value
 
 
+def _whole(least: int, most: int) -> Callable[[Any], int]:
+    def parse(value: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise ValueError(f"a whole number from {least} to {most}")
+        return value
+
+    return parse
+
+
+def _networks(value: Any) -> tuple[str, ...]:
+    wanted = "a list of networks, as in 192.0.2.0/24 or 2001:db8::/64"
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise ValueError(wanted)
+    try:
+        return tuple(str(ipaddress.ip_network(one)) for one in value)
+    except ValueError:
+        raise ValueError(wanted) from None
+
+
+def _server(value: Any) -> str:
+    host, _, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+    if not _DOMAIN.fullmatch(host) or not port.isdecimal() or not 0 < int(port) < 65_536:
+        raise ValueError("a host name and a port, as in mail.example.org:587")
+    return str(value)
+
+
+def _mail_address(value: Any) -> str:
+    local, _, domain = value.rpartition("@") if isinstance(value, str) else ("", "", "")
+    if not re.fullmatch(r"[\w.+-]+", local) or not _DOMAIN.fullmatch(domain):
+        raise ValueError("an e-mail address, as in stillhere@example.org")
+    return str(value)
+
+
 def _role(value: Any) -> Role:
     try:
         return Role(value)
@@ -219,6 +253,11 @@ _FLEET = {
     "pings": _Field(_domain),
     "lab": _Field(_flag, False, is_required=False),
     "time_servers": _Field(_domains, (), is_required=False),
+    "ping_rate_per_minute": _Field(_whole(1, 10**6), 1_200, is_required=False),
+    "rate_exempt": _Field(_networks, (), is_required=False),
+    "most_connections": _Field(_whole(100, 10**6), 8_000, is_required=False),
+    "mail_server": _Field(_server, "", is_required=False),
+    "mail_from": _Field(_mail_address, "", is_required=False),
 }
 _OPERATOR = {"key": _Field(_ssh_key)}
 _HOST = {

@@ -37,7 +37,12 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """All servers and who looks after them. `lab`: no brakes, nothing asks."""
+    """All servers and who looks after them. `lab`: no brakes, nothing asks.
+
+    `ping_rate_per_minute` is for each client address; those in `rate_exempt`
+    (networks) have no limit. `most_connections` is one load balancer's.
+    `mail_server` (host:port) takes all mail; "" means that none goes out.
+    """
 
     name: str
     site: str
@@ -47,6 +52,11 @@ class Fleet:
     path: Path
     lab: bool = False
     time_servers: tuple[str, ...] = ()
+    ping_rate_per_minute: int = 1_200
+    rate_exempt: tuple[str, ...] = ()
+    most_connections: int = 8_000
+    mail_server: str = ""
+    mail_from: str = ""
 
     def of_role(self, role: Role) -> tuple[Host, ...]:
         """Return the hosts of a role in the order of the inventory."""

@@ -43,6 +43,7 @@ SSH = Service("ssh", 22, EVERYWHERE, "operators' sessions")
 NODE_METRICS = Service("node-metrics", 9100, EVERYWHERE, "figures of the host")
 HTTP = Service("http", 80, (Role.LOAD_BALANCER,), "redirects to HTTPS, answers plain pings")
 HTTPS = Service("https", 443, (Role.LOAD_BALANCER,), "pages and pings")
+BALANCER_STATS = Service("balancer-stats", 8404, (Role.LOAD_BALANCER,), "what HAProxy reports")
 PAGES = Service("pages", 8080, (Role.APP_SERVER,), "nginx before gunicorn")
 RECEIVER = tuple(
     Service(f"receiver-{slot}", 8100 + slot, (Role.APP_SERVER,), "pings, health of the receiver")
@@ -50,7 +51,7 @@ RECEIVER = tuple(
 )
 POSTGRESQL = Service("postgresql", 5432, (Role.DATABASE,), "the database and its replication")
 
-SERVICES = (SSH, NODE_METRICS, HTTP, HTTPS, PAGES, *RECEIVER, POSTGRESQL)
+SERVICES = (SSH, NODE_METRICS, HTTP, HTTPS, BALANCER_STATS, PAGES, *RECEIVER, POSTGRESQL)
 
 # Operators' addresses change; their keys are what lets them in.
 FLOWS = (
@@ -58,6 +59,7 @@ FLOWS = (
     Flow(Role.OBSERVER, NODE_METRICS),
     Flow(Origin.WORLD, HTTP),
     Flow(Origin.WORLD, HTTPS),
+    Flow(Role.OBSERVER, BALANCER_STATS),
     Flow(Role.LOAD_BALANCER, PAGES),
     *(Flow(Role.LOAD_BALANCER, receiver) for receiver in RECEIVER),
     Flow(Role.APP_SERVER, POSTGRESQL),

@@ -9,6 +9,7 @@ agent, which lets go of the operators' lock. Only Python 3.11's own library here
     {"ask": "lock", "who": ..., "why": ...}   -> {} or {"held_by": ...}
     {"ask": "change", "kind": ..., ...}       -> {"ok": true} or {"ok": false, "said": ...}
     {"ask": "confirm", ...}                   -> the same
+    {"ask": "haproxy", "commands": [...]}     -> {"answers": [...]}, what its socket says
 """
 
 import fcntl
@@ -19,6 +20,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TextIO
 
+from ops.agent.balancing import haproxy
 from ops.agent.changing import change
 from ops.agent.commands import LOCK, Failed
 from ops.agent.guarding import confirm
@@ -59,4 +61,5 @@ ASKED: dict[str, Callable[..., dict[str, Any]]] = {
     "lock": lock,
     "change": change,
     "confirm": confirm,
+    "haproxy": haproxy,
 }

@@ -1,10 +1,22 @@
 """What a host should be like: its role's resources on top of what every host has."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from provisioning.fleet import Fleet, Host, Machine
+from provisioning.fleet import Fleet, Host, Machine, Role
 from provisioning.resources import Resource
-from provisioning.roles import base
+from provisioning.roles import app_server, base, database, load_balancer, observer
+
+Described = Callable[[Fleet, Host, Mapping[str, Machine], Mapping[str, str]], tuple[Resource, ...]]
+_OF_ROLE: dict[Role, Described] = {
+    Role.LOAD_BALANCER: load_balancer.resources,
+    Role.APP_SERVER: app_server.resources,
+    Role.DATABASE: database.resources,
+    Role.OBSERVER: observer.resources,
+}
+SECRETS = tuple(
+    sorted({*base.SECRETS, *load_balancer.SECRETS, *app_server.SECRETS, *database.SECRETS,
+            *observer.SECRETS})
+)  # fmt: skip
 
 
 def resources_of(
@@ -16,7 +28,7 @@ def resources_of(
     this one for certain: what depends on others must not guess about the rest.
     `secrets` are plain; they go into secret files and into nothing else.
     """
-    return base.resources(fleet, host, machines[host.name], secrets)
-
-
-SECRETS = ("canary",)
+    return (
+        *base.resources(fleet, host, machines[host.name], secrets),
+        *_OF_ROLE[host.role](fleet, host, machines, secrets),
+    )

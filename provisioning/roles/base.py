@@ -15,6 +15,7 @@ PACKAGES = (
     "python3",
     "ca-certificates",
 )
+SECRETS = ("canary",)
 ROOT_HOME = "/root"  # operators are root by key (docs/decisions/0011)
 # Also for hosts that are no routers: no redirects, no source routes, no spoofed sources.
 SYSCTLS = {

@@ -52,6 +52,12 @@ def test_a_fleet_is_read_whole(tmp_path: Path) -> None:
         ('address6 = "2001:db8::16"', 'address6 = "::ffff:192.0.2.16"', 41, "can reach"),
         ('address = "192.0.2.16"', 'address = "255.255.255.255"', 40, "other hosts can reach"),
         ('name = "berlin"', "name = 7", 2, "a word of a-z"),
+        ("[operators", "ping_rate_per_minute = 0\n[operators", 5, "from 1 to 1000000"),
+        ("[operators", "most_connections = true\n[operators", 5, "a whole number"),
+        ("[operators", 'rate_exempt = ["10.0.0.1/8"]\n[operators', 5, "a list of networks"),
+        ("[operators", 'rate_exempt = "10.0.0.0/8"\n[operators', 5, "a list of networks"),
+        ("[operators", 'mail_server = "mail"\n[operators', 5, "a host name and a port"),
+        ("[operators", 'mail_from = "ada"\n[operators', 5, "an e-mail address"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_with_its_line(

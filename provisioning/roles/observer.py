@@ -1,0 +1,15 @@
+"""What the observer has on top: the place of watchdog, collector, status page and drill."""
+
+from collections.abc import Mapping
+
+from provisioning.fleet import Fleet, Host, Machine
+from provisioning.resources import Resource
+
+SECRETS: tuple[str, ...] = ()
+
+
+def resources(
+    fleet: Fleet, host: Host, machines: Mapping[str, Machine], secrets: Mapping[str, str]
+) -> tuple[Resource, ...]:
+    """Return the resources of the role, in order."""
+    return ()
