@@ -20,11 +20,20 @@ DATA_DIR = Path(
     env.text("STILLHERE_DATA_DIR", "./var", "Directory of the database, the journals and the mail.")
 )
 DATA_DIR = DATA_DIR if DATA_DIR.is_absolute() else BASE_DIR / DATA_DIR
-RUN_DIR = DATA_DIR / "run"
+RUN_DIR = Path(
+    env.text(
+        "STILLHERE_RUN_DIR",
+        "",
+        "Directory of sockets and locks; empty means `run` in the data's.",
+    )
+    or DATA_DIR / "run"
+)
 JOURNAL_DIR = DATA_DIR / "journal"
 MAIL_DIR = DATA_DIR / "mail"
 
-HOST = env.text("HOST", "", "Address to listen on; empty means 127.0.0.1 and ::1.")
+HOST = env.text(
+    "HOST", "", "Address to listen on, or several with commas; empty means 127.0.0.1 and ::1."
+)
 
 
 def _last_address() -> dict[str, str]:

@@ -13,6 +13,7 @@ from app.pages import (
     check_edit,
     check_list,
     first_ping,
+    health,
     home,
     invitation_accept,
     invitations,
@@ -92,6 +93,7 @@ urlpatterns = [
     path("channels/<uuid:code>/enable/", channels.enable, name="channel_enable"),
     path("channels/<uuid:code>/delete/", channels.delete, name="channel_delete"),
     path("unsubscribe/<str:token>/", unsubscribe.unsubscribe, name="unsubscribe"),
+    path("-/pages", health.pages, name="health"),
 ]
 
 handler400 = "app.web.errors.bad_request"

@@ -28,6 +28,7 @@ from provisioning.resources import (
 Facts = dict[str, Any]
 REVERT_SECONDS = 30  # a guarded change is taken back when nobody has come in by then
 MOST_DIFF_LINES = 200
+UP = ("active", "activating", "reloading")  # states of a unit
 
 
 class Verb(StrEnum):
@@ -45,6 +46,7 @@ class Verb(StrEnum):
     STOP = "stop"
     RESTART = "restart"
     RELOAD = "reload"
+    LOAD = "load"
     SET = "set"
     RUN = "run"
 
@@ -75,11 +77,11 @@ def changes(desired: Sequence[Resource], seen: Observed) -> tuple[Change, ...]:
     units = [each for each in desired if isinstance(each, Unit)]
     for resource in desired:
         facts = seen.found.get(resource.key, {})
+        new = {each.key.removeprefix("file ") for each in found}
         match resource:
             case File():
-                readers = [unit for unit in units if resource.path in unit.reads]
                 comes_with_package = any(each.verb is Verb.INSTALL for each in found)
-                found += _file(resource, facts, readers, comes_with_package)
+                found += _file(resource, facts, units, comes_with_package)
             case Directory():
                 found += _directory(resource, facts)
             case Link():
@@ -89,20 +91,18 @@ def changes(desired: Sequence[Resource], seen: Observed) -> tuple[Change, ...]:
             case User():
                 found += _user(resource, facts)
             case Unit():
-                has_new_files = {f"file {path}" for path in resource.reads} & {
-                    each.key for each in found
-                }
-                found += _unit(resource, facts, _digest_of(resource, files), bool(has_new_files))
+                found += _unit(resource, facts, files, new)
             case Sysctl():
                 found += _sysctl(resource, facts)
             case Command():
-                found += _command(resource, facts)
+                found += _command(resource, facts, new)
     return tuple(found + _marker(seen))
 
 
 def _file(
-    file: File, facts: Facts, readers: Sequence[Unit], comes_with_package: bool
+    file: File, facts: Facts, units: Sequence[Unit], comes_with_package: bool
 ) -> list[Change]:
+    readers = [unit for unit in units if file.path in (*unit.reads, *unit.rereads)]
     request = {
         "kind": "file",
         "path": file.path,
@@ -113,7 +113,9 @@ def _file(
         "owner": file.owner,
         "group": file.group,
         "validate": list(file.validate),
-        "readers": [unit.name for unit in readers],
+        "stamps": [
+            name for unit in readers for name, paths in _stamps(unit).items() if file.path in paths
+        ],
         "keep": any(unit.guarded for unit in readers),
     }
     if file.content is None:
@@ -211,42 +213,62 @@ def _user(user: User, facts: Facts) -> list[Change]:
     return [Change(user.key, Verb.UPDATE if facts else Verb.CREATE, (), request)]
 
 
-def _unit(unit: Unit, facts: Facts, digest: str, has_new_files: bool) -> list[Change]:
+def _unit(unit: Unit, facts: Facts, files: dict[str, File], new: set[str]) -> list[Change]:
     """Return at most one change: its name is the most visible of its steps."""
-    steps: list[Verb] = []
-    if facts.get("enabled") in ("masked", "masked-runtime") and (unit.enabled or unit.running):
-        steps.append(Verb.UNMASK)
-    is_enabled = facts.get("enabled") in ("enabled", "enabled-runtime", "alias")
-    if unit.enabled is not None and facts.get("enabled") != "static" and is_enabled != unit.enabled:
-        steps.append(Verb.ENABLE if unit.enabled else Verb.DISABLE)
-    is_active = facts.get("active") in ("active", "activating", "reloading")
-    has_read = not has_new_files and (not unit.reads or facts.get("read") == digest)
-    if unit.running is False:
-        steps += [Verb.STOP] if is_active or facts.get("active") == "failing" else []
-    elif is_active and not has_read:
-        steps.append(Verb(unit.on_change))
-    elif unit.running and not is_active:
-        steps.append(Verb.RESTART if facts.get("active") in ("failed", "failing") else Verb.START)
+    read = {name: _digest_of(paths, files) for name, paths in _stamps(unit).items()}
+    has_read, has_reread = (
+        not paths or (not new & {*paths} and facts.get(key) == _digest_of(paths, files))
+        for key, paths in (("read", unit.reads), ("reread", unit.rereads))
+    )
+    steps = _steps(unit, facts, has_read, has_reread)
     if not steps:
         return []
     request = {
         "kind": "unit",
         "name": unit.name,
         "steps": [step.value for step in steps],
-        "read": digest,
+        "read": read,
         "guard": REVERT_SECONDS if unit.guarded else 0,
-        "restores": list(unit.reads) if unit.guarded else [],
+        "restores": [*unit.reads, *unit.rereads] if unit.guarded else [],
     }
-    because = ("what it reads has changed",) if not has_read and is_active else ()
+    is_old = facts.get("active") in UP and not (has_read and has_reread)
+    because = ("what it reads has changed",) if is_old else ()
     also = tuple(f"also {step}" for step in steps[:-1])
     return [Change(unit.key, steps[-1], because + also, request, guarded=unit.guarded)]
 
 
-def _digest_of(unit: Unit, files: dict[str, File]) -> str:
-    """Return a digest of all that the unit reads; KeyError when the role lacks such a file."""
-    if not unit.reads:
+def _steps(unit: Unit, facts: Facts, has_read: bool, has_reread: bool) -> list[Verb]:
+    steps: list[Verb] = []
+    if facts.get("enabled") in ("masked", "masked-runtime") and (unit.enabled or unit.running):
+        steps.append(Verb.UNMASK)
+    is_enabled = facts.get("enabled") in ("enabled", "enabled-runtime", "alias")
+    if unit.enabled is not None and facts.get("enabled") != "static" and is_enabled != unit.enabled:
+        steps.append(Verb.ENABLE if unit.enabled else Verb.DISABLE)
+    is_active = facts.get("active") in UP
+    if unit.running is False:
+        steps += [Verb.STOP] if is_active or facts.get("active") == "failing" else []
+    elif is_active and not has_read:
+        steps.append(Verb(unit.on_change))
+    elif is_active and not has_reread:
+        steps.append(Verb.RELOAD)
+    elif not is_active and facts.get("waits"):
+        # It will read what is there now: who starts it later need not tell it.
+        steps += [] if steps or (has_read and has_reread) else [Verb.LOAD]
+    elif unit.running and not is_active:
+        steps.append(Verb.RESTART if facts.get("active") in ("failed", "failing") else Verb.START)
+    return steps
+
+
+def _stamps(unit: Unit) -> dict[str, tuple[str, ...]]:
+    """Return the names of the stamps that a host keeps of a unit, with what each is of."""
+    return {unit.name: unit.reads} | ({f"{unit.name}.reread": unit.rereads} if unit.rereads else {})
+
+
+def _digest_of(paths: Sequence[str], files: dict[str, File]) -> str:
+    """Return a digest of all that a unit reads; KeyError when the role lacks such a file."""
+    if not paths:
         return ""
-    parts = [[path, files[path].content, files[path].mode] for path in unit.reads]
+    parts = [[path, files[path].content, files[path].mode] for path in paths]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -258,10 +280,11 @@ def _sysctl(setting: Sysctl, facts: Facts) -> list[Change]:
     return [Change(setting.key, Verb.SET, detail, request)]
 
 
-def _command(command: Command, facts: Facts) -> list[Change]:
-    if facts.get("ok"):
+def _command(command: Command, facts: Facts, new: set[str]) -> list[Change]:
+    if facts.get("ok") and not new & {*command.reads}:
         return []
-    detail = tuple(str(facts.get("said", "")).splitlines()[:MOST_DIFF_LINES])
+    said = "what it reads has changed" if facts.get("ok") else str(facts.get("said", ""))
+    detail = tuple(said.splitlines()[:MOST_DIFF_LINES])
     request = {"kind": "command", "command": list(command.run), "stdin": command.stdin}
     return [Change(command.key, Verb.RUN, detail, request)]
 

@@ -38,4 +38,4 @@ def _spec(resource: Resource) -> dict[str, Any]:
     if isinstance(resource, Command):
         return spec | {"check": list(resource.check)}
     about = asdict(resource)
-    return spec | {name: about[name] for name in ("path", "name") if name in about}
+    return spec | {name: about[name] for name in ("path", "name", "waits_for") if name in about}

@@ -98,3 +98,10 @@ def is_open(fleet: Fleet, source: Host | None, target: Host, port: int) -> bool:
         if opening.service.port == port:
             return opening.sources is None or source in opening.sources
     return False
+
+
+def addresses(fleet: Fleet, role: Role) -> tuple[str, ...]:
+    """Return the addresses of all hosts of a role, IPv4 and IPv6 of each."""
+    return tuple(
+        address for host in fleet.of_role(role) for address in (host.address, host.address6)
+    )

@@ -92,11 +92,13 @@ class User:
 class Unit:
     """A systemd unit. `reads` are the paths of files whose change it has to be told of.
 
+    `rereads` are those whose change takes no more than a reload.
     The host keeps a digest of what the unit read when it was last (re)started by
     us, so that an apply that was cut short is finished by the next one.
-    `running=None` leaves it as it is (a oneshot, or one that waits for a
-    release). `guarded`: a mistake could lock us out: it is taken back by itself
-    unless a new connection confirms it.
+    `running=None` leaves it as it is (a oneshot). `waits_for`: a path without which
+    it is right that it does not run, as its own ConditionPathExists says.
+    `guarded`: a mistake could lock us out: it is taken back by itself unless a new
+    connection confirms it.
     """
 
     name: str
@@ -104,6 +106,8 @@ class Unit:
     running: bool | None = True
     reads: tuple[str, ...] = ()
     on_change: Literal["restart", "reload"] = "restart"
+    rereads: tuple[str, ...] = ()
+    waits_for: str = ""
     guarded: bool = False
 
     @property
@@ -129,13 +133,15 @@ class Sysctl:
 class Command:
     """A guarded command: `check` exits 0 when there is nothing to do; else its output says why.
 
-    `stdin` may hold a secret; argv never does.
+    `stdin` may hold a secret; argv never does. `reads`: paths of files whose change
+    is a reason to run, since the check saw those that are there.
     """
 
     name: str
     check: tuple[str, ...]
     run: tuple[str, ...]
     stdin: str = field(default="", repr=False)
+    reads: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:

@@ -152,7 +152,7 @@ async def _each_second(receiver: Receiver, drain: DrainClient) -> None:
 def _hosts() -> list[str]:
     """Return where to listen; ::1 only on a machine that has it."""
     if settings.HOST:
-        return [settings.HOST]
+        return [host.strip() for host in settings.HOST.split(",")]
     with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as probe:
         probe.bind(("::1", 0))
         return ["127.0.0.1", "::1"]

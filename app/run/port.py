@@ -11,16 +11,17 @@ _LISTEN = "0A"  # the state of a listening socket in /proc/net/tcp
 
 def addresses(host: str) -> tuple[str, ...]:
     """Return the addresses to listen on; no host means both loopback addresses."""
-    return (host,) if host else ("127.0.0.1", "::1")
+    return tuple(one.strip() for one in host.split(",")) if host else ("127.0.0.1", "::1")
 
 
 def own_address(host: str) -> str:
-    """Return an address at which this machine reaches itself."""
+    """Return an address at which this machine reaches itself; the first one of several."""
+    host = addresses(host)[0]
     with contextlib.suppress(ValueError):  # a name
         address = ipaddress.ip_address(host)
         if address.is_unspecified:
             return "127.0.0.1" if address.version == 4 else "::1"
-    return host or "127.0.0.1"
+    return host
 
 
 def problem(host: str, port: int) -> str | None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ops.agent.commands import DEBIAN, HOME, LOCK, MARKER, STAMPS, Failed, run, stamp_unit
+from ops.agent.commands import DEBIAN, HOME, LOCK, MARKER, STAMPS, Failed, run, stamp_units
 from ops.agent.guarding import arm, keep_before
 from ops.agent.seeing import see_file
 
@@ -34,7 +34,7 @@ def change_file(
     owner: str,
     group: str,
     validate: list[str],
-    readers: list[str],
+    stamps: list[str],
     keep: bool,
 ) -> None:
     """Replace or delete a file, if it still is what the plan has seen."""
@@ -43,13 +43,8 @@ def change_file(
         raise Failed(f"{path} has changed since the plan was made. Plan again.")
     if content is not None and now and not now["is_file"]:
         raise Failed(f"{path} is there and is no file. Move it away.")
-    if keep:
-        keep_before(path)
-    # From here on the units that read it have to be told, however this ends.
-    for unit in readers:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(f"{STAMPS}/{unit}")
     if content is None:
+        about_to_change(path, stamps, keep)
         os.unlink(path)
         return
     os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -60,11 +55,24 @@ def change_file(
         write_beside(beside, content, mode, owner, group)
         if validate:
             run([word.replace("{}", beside) for word in validate], timeout=60)
+        about_to_change(path, stamps, keep)
         os.replace(beside, path)
         sync_directory(os.path.dirname(path))
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(beside)
+
+
+def about_to_change(path: str, stamps: list[str], keep: bool) -> None:
+    """From here on the units that read the file have to be told, however this ends.
+
+    Not before: a file that its program has refused is no reason to restart anything.
+    """
+    if keep:
+        keep_before(path)
+    for name in stamps:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{STAMPS}/{name}")
 
 
 def write_beside(beside: str, content: str, mode: int, owner: str, group: str) -> None:
@@ -161,14 +169,19 @@ def change_user(name: str, home: str, groups: list[str]) -> None:
     run(command)
 
 
-def change_unit(name: str, steps: list[str], read: str, guard: int, restores: list[str]) -> None:
-    """Go through systemctl's verbs; `read` is kept when all have succeeded."""
+def change_unit(
+    name: str, steps: list[str], read: dict[str, str], guard: int, restores: list[str]
+) -> None:
+    """Go through systemctl's verbs; `read` is kept when all have succeeded.
+
+    "load" is what is done anyway: systemd reads the unit's files anew.
+    """
     if guard:
         arm(name, guard, restores)
     run(["systemctl", "daemon-reload"], timeout=60)
     if "unmask" in steps:
         run(["systemctl", "unmask", "--runtime", name], timeout=60)  # the step itself is for /etc
-    for step in steps:
+    for step in (each for each in steps if each != "load"):
         # One that has died too often is refused for a while, also when its cause is mended.
         subprocess.run(["systemctl", "reset-failed", name], capture_output=True, timeout=60)
         try:
@@ -181,7 +194,7 @@ def change_unit(name: str, steps: list[str], read: str, guard: int, restores: li
             words = said.stdout.decode("utf-8", "replace").strip()
             raise Failed(f"{error}\n{words}") from None
     if not guard:
-        stamp_unit(name, read)
+        stamp_units(read)
 
 
 def expect_to_stay_up(name: str) -> None:

@@ -32,12 +32,15 @@ def run(
     )
     if said.returncode:
         words = (said.stderr.strip() or said.stdout.strip())[-2_000:]
-        raise Failed(f"{' '.join(command)[:200]}: exit {said.returncode}. {words}")
+        # A script says in its first line what it is.
+        named = " ".join(command).partition("\n")[0][:200]
+        raise Failed(f"{named}: exit {said.returncode}. {words}")
     return said.stdout
 
 
-def stamp_unit(name: str, read: str) -> None:
-    """Keep the digest of what the unit has read."""
+def stamp_units(read: dict[str, str]) -> None:
+    """Keep digests of what a unit has read, by the names of their stamps."""
     os.makedirs(STAMPS, exist_ok=True)
-    with open(f"{STAMPS}/{name}", "w") as file:
-        file.write(read)
+    for name, digest in read.items():
+        with open(f"{STAMPS}/{name}", "w") as file:
+            file.write(digest)

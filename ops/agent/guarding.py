@@ -3,7 +3,7 @@
 import contextlib
 import os
 
-from ops.agent.commands import HOME, Failed, run, stamp_unit
+from ops.agent.commands import HOME, Failed, run, stamp_units
 
 BEFORE = HOME + "/before"
 SCRIPT = HOME + "/revert"
@@ -57,7 +57,7 @@ def arm(name: str, seconds: int, restores: list[str]) -> None:
     run(["systemctl", "restart", f"{REVERT}.timer"], timeout=60)
 
 
-def confirm(name: str, read: str, restores: list[str]) -> dict[str, str]:
+def confirm(name: str, read: dict[str, str], restores: list[str]) -> dict[str, str]:
     """Keep a guarded change: somebody came in by a new connection."""
     try:
         os.rename(SCRIPT, f"{SCRIPT}.taken")
@@ -71,5 +71,5 @@ def confirm(name: str, read: str, restores: list[str]) -> dict[str, str]:
         for kept in (kept_path(path), kept_path(path) + ".none"):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(kept)
-    stamp_unit(name, read)
+    stamp_units(read)
     return {}

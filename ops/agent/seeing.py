@@ -9,7 +9,7 @@ import resource
 import stat
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ops.agent.commands import DEBIAN, MARKER, STAMPS, run
@@ -44,13 +44,18 @@ def machine() -> Facts:
         "cpus": len(os.sched_getaffinity(0)),
         "open_files": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
         "container": os.path.exists("/run/systemd/container"),
-        "clusters": sorted(
-            "/".join(path.split("/")[4:6])
-            for path in glob.glob("/var/lib/postgresql/*/*/PG_VERSION")
-        ),
+        "clusters": sorted(set(clusters())),
         "applied": text_of(MARKER) or "",
         "now": time.time(),
     }
+
+
+def clusters() -> Iterator[str]:
+    """Yield PostgreSQL's clusters; also one whose data is away, on a disk that is not mounted."""
+    for path in glob.glob("/var/lib/postgresql/*/*/PG_VERSION"):
+        yield "/".join(path.split("/")[4:6])
+    for path in glob.glob("/etc/postgresql/*/*/postgresql.conf"):
+        yield "/".join(path.split("/")[3:5])
 
 
 def text_of(path: str) -> str | None:
@@ -168,6 +173,8 @@ def see_units(units: list[Spec]) -> Facts:
             "active": active_state(block),
             "enabled": block.get("UnitFileState", ""),
             "read": text_of(f"{STAMPS}/{one['name']}") or "",
+            "reread": text_of(f"{STAMPS}/{one['name']}.reread") or "",
+            "waits": bool(one["waits_for"]) and not os.path.exists(one["waits_for"]),
         }
         for one, block in zip(units, blocks, strict=True)
     }

@@ -65,6 +65,8 @@ def inventory(lab: Lab) -> str:
         "lab = true",
         'site = "stillhere.test"',
         'pings = "ping.stillhere.test"',
+        'mail_server = "world.stillhere.test:25"',
+        'mail_from = "stillhere@stillhere.test"',
         "time_servers = []",
         f'rate_exempt = ["{lab.address(client)}/32", "{lab.address6(client)}/128"]',
         "",
@@ -98,9 +100,15 @@ def host_files(lab: Lab, host: LabHost) -> dict[str, str]:
     """Return what a host has of its own, by path."""
     machine_id = hashlib.sha256(f"{lab.fleet}/{host.name}".encode()).hexdigest()[:32]
     names = "127.0.0.1 localhost\n::1 localhost ip6-localhost\n"
+    others = "".join(
+        f"{address} {each.name}.stillhere.test {each.name}\n"
+        for each in HOSTS
+        for address in (lab.address(each), lab.address6(each))
+        if each != host
+    )
     return {
         "etc/hostname": f"{host.name}\n",
-        "etc/hosts": f"{names}127.0.1.1 {host.name}\n",
+        "etc/hosts": f"{names}127.0.1.1 {host.name}\n{others}",
         "etc/resolv.conf": f"nameserver {lab.address(lab.host('world'))}\n",
         "etc/machine-id": f"{machine_id}\n",
         "root/.ssh/authorized_keys": f"{_public(lab.home / 'id_ed25519')} lab\n",
@@ -146,7 +154,7 @@ def _write_vault(lab: Lab) -> None:
     cgroup = cgroups.made(lab, "gnupg")
     make = [*gpg, "--passphrase", "", "--quick-generate-key", name, "future-default", "", "never"]
     must(cgroups.inside(cgroup, make), timeout_seconds=60)
-    text = "".join(f'{name} = "{secrets.token_urlsafe(24)}"\n' for name in VAULT_NAMES)
+    text = "".join(f'{name} = "{secrets.token_urlsafe(48)}"\n' for name in VAULT_NAMES)
     vault = lab.home / "vault.toml.gpg"
     encrypt = [*gpg, "--recipient", name, "--output", f"{vault}.new", "--yes", "--encrypt"]
     must(cgroups.inside(cgroup, encrypt), stdin=text, timeout_seconds=60)

@@ -45,7 +45,8 @@ def resources(
     return (
         *(Package(name) for name in PACKAGES),
         User("stillhere", home="/var/lib/stillhere-app"),
-        Directory("/etc/stillhere", mode=0o750, group="stillhere"),
+        # 1 for others: nginx has to see whether `maintenance` is there. No secret rests on it.
+        Directory("/etc/stillhere", mode=0o751, group="stillhere"),
         *_ssh(fleet),
         *_firewall(fleet, host),
         *_time(fleet, machine),

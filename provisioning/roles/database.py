@@ -1,15 +1,162 @@
-"""What a database host has on top: PostgreSQL."""
+"""What a database host has on top: PostgreSQL, and at most one cluster, `main`.
+
+A cluster is made once in a fleet's life, on the first database host, when every
+database host has been asked and none has one. Afterwards who is primary is a
+fact that PostgreSQL says, and another host gets its cluster as a standby.
+"""
 
 from collections.abc import Mapping
 
-from provisioning.fleet import Fleet, Host, Machine
-from provisioning.resources import Resource
+from provisioning import releases
+from provisioning.dsn import DATABASE, ROLE
+from provisioning.fleet import Fleet, Host, Machine, Role
+from provisioning.flows import POSTGRESQL, openings
+from provisioning.postgresql_tuning import tuning
+from provisioning.render import render
+from provisioning.resources import Command, File, Package, Resource, Unit
+from provisioning.roles.app_server import DATABASE_CONNECTIONS
+from provisioning.scram import verifier
 
-SECRETS: tuple[str, ...] = ()
+SECRETS: tuple[str, ...] = ("database_password_app", "database_password_replication")
+VERSIONS = {"12": "15", "13": "17"}  # of PostgreSQL, by Debian's
+VERIFIERS = "/etc/stillhere/roles.psql"
+JUDGE = "/usr/local/lib/stillhere/judge-pg-hba"
+DROP_IN = "/etc/systemd/system/postgresql@.service.d/stillhere.conf"
 
 
 def resources(
     fleet: Fleet, host: Host, machines: Mapping[str, Machine], secrets: Mapping[str, str]
 ) -> tuple[Resource, ...]:
     """Return the resources of the role, in order."""
-    return ()
+    machine = machines[host.name]
+    version = _version_of_main(machine)
+    becomes_first = _becomes_first(fleet, host, machines)
+    return (
+        *without_cluster(),
+        *releases.places(),
+        *((_first_cluster(version),) if becomes_first else ()),
+        *(
+            _cluster(fleet, host, machine, version, secrets)
+            if becomes_first or machine.clusters
+            else ()
+        ),
+    )
+
+
+def without_cluster() -> tuple[Resource, ...]:
+    """Return PostgreSQL as a program: its package would start a cluster, were it not told."""
+    told = "# Written by fab apply.\ncreate_main_cluster = false\n"
+    return (
+        File("/etc/postgresql-common/createcluster.conf", told),
+        Package("postgresql"),
+    )
+
+
+def _becomes_first(fleet: Fleet, host: Host, machines: Mapping[str, Machine]) -> bool:
+    """Return True for the first of the fleet when it is certain that no host has a cluster."""
+    databases = fleet.of_role(Role.DATABASE)
+    if host != databases[0] or not all(each.name in machines for each in databases):
+        return False
+    return not any(machines[each.name].clusters for each in databases)
+
+
+def _version_of_main(machine: Machine) -> str:
+    """Return the version of the newest cluster `main` that is there; else the distribution's."""
+    there = [each.split("/") for each in machine.clusters]
+    versions = [version for version, name in there if name == "main"]
+    return max(versions, key=int, default=VERSIONS[machine.debian])
+
+
+def _first_cluster(version: str) -> Resource:
+    why = "no database host has a cluster: this one becomes the primary"
+    return Command(
+        "postgresql-cluster",
+        check=("sh", "-c", f"[ -e /etc/postgresql/{version}/main ] || {{ echo '{why}'; exit 1; }}"),
+        run=("sh", "-c", render("make-cluster.sh", version=version)),
+    )
+
+
+def _cluster(
+    fleet: Fleet, host: Host, machine: Machine, version: str, secrets: Mapping[str, str]
+) -> tuple[Resource, ...]:
+    folder = f"/etc/postgresql/{version}/main"
+    at_start, settings, hba = (
+        f"{folder}/{name}"
+        for name in ("conf.d/stillhere-start.conf", "conf.d/stillhere.conf", "pg_hba.conf")
+    )
+    return (
+        File(DROP_IN, render("postgresql-unit.conf")),
+        *_settings(fleet, host, machine, version, at_start, settings),
+        *_admission(fleet, host, version, hba),
+        Unit(
+            f"postgresql@{version}-main.service",
+            enabled=None,  # Debian's generator does, by its start.conf
+            reads=(DROP_IN, at_start),
+            rereads=(settings, hba),
+        ),
+        *_roles(fleet, secrets),
+    )
+
+
+def _settings(
+    fleet: Fleet, host: Host, machine: Machine, version: str, at_start: str, settings: str
+) -> tuple[File, ...]:
+    connections = DATABASE_CONNECTIONS * len(fleet.of_role(Role.APP_SERVER))
+    values = {
+        "tuning": tuning(machine.memory_bytes, connections),
+        "addresses": ("localhost", host.address, host.address6),
+        "port": POSTGRESQL.port,
+    }
+    # Read by PostgreSQL itself as if it were the whole configuration; nothing is started.
+    words = f"runuser -u postgres -- /usr/lib/postgresql/{version}/bin/postgres -D /tmp"
+    judged = (*words.split(), "-C", "max_connections", "-c", "config_file={}")
+    return (
+        File(at_start, render("postgresql-start.conf", **values), validate=judged),
+        File(settings, render("postgresql.conf", **values), validate=judged),
+    )
+
+
+def _admission(fleet: Fleet, host: Host, version: str, path: str) -> tuple[File, ...]:
+    """Return pg_hba.conf: the flows of the catalogue, each with the one role that may come."""
+    (opening,) = (one for one in openings(fleet, host) if one.service == POSTGRESQL)
+    come = {
+        role: [
+            network
+            for source in opening.sources or ()
+            if source.role == role
+            for network in (f"{source.address}/32", f"{source.address6}/128")
+        ]
+        for role in Role
+    }
+    text = render(
+        "pg_hba.conf",
+        applications=come[Role.APP_SERVER],
+        databases=come[Role.DATABASE],
+        database=DATABASE,
+        role=ROLE,
+    )
+    script = render("judge-pg-hba", bin=f"/usr/lib/postgresql/{version}/bin")
+    return (
+        File(JUDGE, script, mode=0o755),
+        File(path, text, mode=0o640, owner="postgres", group="postgres", validate=(JUDGE, "{}")),
+    )
+
+
+def _roles(fleet: Fleet, secrets: Mapping[str, str]) -> tuple[Resource, ...]:
+    passwords = {
+        "application": verifier(fleet.name, ROLE, secrets["database_password_app"]),
+        "replication": verifier(
+            fleet.name, "replication", secrets["database_password_replication"]
+        ),
+    }
+    lines = "".join(f"\\set {name} '{value}'\n" for name, value in passwords.items())
+    values = {"verifiers": VERIFIERS, "role": ROLE, "database": DATABASE, "port": POSTGRESQL.port}
+    return (
+        File(VERIFIERS, lines, mode=0o600, secret=True),
+        Command(
+            "postgresql-roles",
+            check=("sh", "-c", render("database-differs.sh", **values)),
+            run=("sh", "-c", render("make-database.sh", **values)),
+            reads=(VERIFIERS,),
+        ),
+    )

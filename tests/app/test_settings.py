@@ -79,6 +79,12 @@ def test_a_relative_data_directory_is_below_the_checkout(tmp_path: Path) -> None
     assert values["DATA_DIR"] == str(ROOT / "build/test-var")
 
 
+def test_sockets_may_lie_elsewhere_than_the_data(tmp_path: Path) -> None:
+    assert read(tmp_path, "RUN_DIR")["RUN_DIR"] == str(tmp_path / "run")
+    elsewhere = read(tmp_path, "RUN_DIR", STILLHERE_RUN_DIR="/run/stillhere")
+    assert elsewhere["RUN_DIR"] == "/run/stillhere"
+
+
 def test_a_database_url_is_taken_apart(tmp_path: Path) -> None:
     url = "postgresql://ada:l%40ve@db1,db2:5433/still?sslmode=require"
     database = read(tmp_path, "DATABASES", DATABASE_URL=url)["DATABASES"]["default"]

@@ -95,7 +95,7 @@ UP: dict[str, Any] = {"load": "loaded", "active": "active", "enabled": "enabled"
 def read_digest() -> str:
     """Return the digest that a unit has kept which has read FILE as it is wanted."""
     (change,) = plan(FILE, UNIT, a=there(), b=UP | {"read": "something else"})
-    return str(change.request["read"])
+    return str(change.request["read"]["motd.service"])
 
 
 def test_a_unit_is_left_alone_when_it_has_read_what_is_wanted() -> None:
@@ -127,6 +127,44 @@ def test_an_apply_that_was_cut_short_is_finished_by_the_next() -> None:
 def test_a_unit_is_brought_where_it_should_be(facts: dict[str, Any], said: list[Verb]) -> None:
     found = plan(Unit("a.service"), a=facts | {"read": ""})
     assert verbs(found) == said
+
+
+def test_a_unit_that_waits_for_something_may_rest_until_it_is_there() -> None:
+    """What it will read is noted, so that whoever starts it need not tell it."""
+    unit = dataclasses.replace(UNIT, waits_for="/srv/release")
+    waiting = UP | {"active": "inactive", "waits": True, "read": ""}
+    (change,) = plan(FILE, unit, a=there(), b=waiting)
+    assert change.request["steps"] == ["load"]
+    read = change.request["read"]["motd.service"]
+    assert plan(FILE, unit, a=there(), b=waiting | {"read": read}) == ()
+    assert plan(FILE, unit, a=there(), b=UP | {"read": read, "waits": False}) == ()
+    stopped = waiting | {"read": read, "waits": False}
+    assert verbs(plan(FILE, unit, a=there(), b=stopped)) == [Verb.START]
+    (change,) = plan(FILE, unit, a=there(), b=waiting | {"enabled": "disabled"})
+    assert change.request["steps"] == ["enable"]
+
+
+def test_a_unit_reloads_what_it_can_read_again_while_it_runs() -> None:
+    hba = File("/etc/hba", "all\n")
+    unit = Unit("db.service", reads=("/etc/motd",), rereads=("/etc/hba",))
+    resources = (FILE, hba, unit)
+    (first,) = plan(*resources, a=there(), b=there("all\n"), c=UP | {"active": "inactive"})
+    assert set(first.request["read"]) == {"db.service", "db.service.reread"}
+    read, reread = first.request["read"].values()
+    known = UP | {"read": read, "reread": reread}
+    assert plan(*resources, a=there(), b=there("all\n"), c=known) == ()
+    file, told = plan(*resources, a=there(), b=there("none\n"), c=known)
+    assert (file.request["stamps"], told.verb) == (["db.service.reread"], Verb.RELOAD)
+    file, told = plan(*resources, a=there("hullo\n"), b=there("all\n"), c=known)
+    assert (file.request["stamps"], told.verb) == (["db.service"], Verb.RESTART)
+
+
+def test_a_command_runs_again_when_a_file_that_it_reads_changes() -> None:
+    """Its check has seen the file that is still there."""
+    command = Command("x", ("true",), ("true",), reads=("/etc/motd",))
+    assert verbs(plan(FILE, command, a=there(), b={"ok": True})) == []
+    found = plan(FILE, command, a=there("hullo\n"), b={"ok": True})
+    assert verbs(found) == [Verb.UPDATE, Verb.RUN]
 
 
 def test_a_unit_that_somebody_has_masked_can_start_again() -> None:

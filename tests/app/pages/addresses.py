@@ -230,4 +230,5 @@ TABLE = (
     Address("channel_enable", None, MEMBER, of_disabled_channel),
     Address("channel_delete", MEMBER, MEMBER, of_channel),
     Address("unsubscribe", ANYBODY, ANYBODY, of_unsubscribe_link, done=200),
+    Address("health", ANYBODY, None, of_nothing),
 )

@@ -24,7 +24,12 @@ from tests.app.pages.addresses import TABLE, Actor, Address
 from tests.app.pages.world import World, make_ping, make_world
 
 # Addresses that answer a GET with something else than a page.
-NO_PAGES = {"ping_body": "plain text", "channel_row": "a part", "first_ping": "a part"}
+NO_PAGES = {
+    "ping_body": "plain text",
+    "channel_row": "a part",
+    "first_ping": "a part",
+    "health": "a word",
+}
 LONG = "warehouse-load-of-the-regional-offices-with-a-name-that-nobody-can-break " + "x" * 27
 
 

@@ -42,6 +42,14 @@ def test_a_stranger_elsewhere_does_not_matter_when_an_address_is_named() -> None
         assert port.problem("127.0.0.1", number) is None
 
 
+def test_several_addresses_are_named_with_commas() -> None:
+    number = free_port()
+    with listening("::1", number):
+        problem = port.problem("127.0.0.1, ::1", number)
+    assert f"Port {number} on ::1 is taken" in (problem or "")
+    assert port.own_address("0.0.0.0, ::") == "127.0.0.1"
+
+
 def test_all_addresses_are_taken_when_one_is() -> None:
     number = free_port()
     with listening("127.0.0.1", number):

@@ -1,0 +1,11 @@
+# Make the fleet's first cluster, where there never was one.
+set -eu
+for there in /etc/postgresql/*/*/postgresql.conf /var/lib/postgresql/*/*; do
+	[ ! -e "$there" ] || {
+		echo "$there is there: a cluster is never made anew" >&2
+		exit 1
+	}
+done
+pg_createcluster {{ version }} main --locale C.UTF-8 --encoding UTF8 -- --data-checksums
+# Ours comes next.
+rm /etc/postgresql/{{ version }}/main/pg_hba.conf

@@ -1,0 +1,23 @@
+# Make roles and database as they are wanted. A standby gets them from its primary.
+set -eu
+{
+	cat {{ verifiers }} && cat <<'SQL'
+SELECT pg_is_in_recovery() AS is_standby \gset
+\if :is_standby
+\q
+\endif
+SET log_statement = none;
+SET log_min_duration_statement = -1;
+SET log_min_error_statement = panic;
+SELECT format('CREATE ROLE %I', name)
+FROM (VALUES ('{{ role }}'), ('replication')) AS wanted (name)
+WHERE to_regrole(name) IS NULL \gexec
+ALTER ROLE {{ role }} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD :'application';
+ALTER ROLE replication LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE REPLICATION NOBYPASSRLS PASSWORD :'replication';
+GRANT pg_monitor TO {{ role }};
+SELECT 'CREATE DATABASE {{ database }} OWNER {{ role }}'
+WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{{ database }}') \gexec
+ALTER DATABASE {{ database }} OWNER TO {{ role }};
+REVOKE ALL ON DATABASE {{ database }} FROM PUBLIC;
+SQL
+} | runuser -u postgres -- psql -XqAt -v ON_ERROR_STOP=1 -v VERBOSITY=terse -p {{ port }} -d postgres >/dev/null
