@@ -9,6 +9,7 @@ agent, which lets go of the operators' lock. Only Python 3.11's own library here
     {"ask": "lock", "who": ..., "why": ...}   -> {} or {"held_by": ...}
     {"ask": "change", "kind": ..., ...}       -> {"ok": true} or {"ok": false, "said": ...}
     {"ask": "confirm", ...}                   -> the same
+    {"ask": "doors"}, {"ask": "probe", ...}   -> see ops/agent/probing
 """
 
 import fcntl
@@ -22,6 +23,7 @@ from typing import Any, TextIO
 from ops.agent.changing import change
 from ops.agent.commands import LOCK, Failed
 from ops.agent.guarding import confirm
+from ops.agent.probing import doors, probe
 from ops.agent.seeing import observe
 
 _held: list[TextIO] = []  # an open file is what holds the lock
@@ -59,4 +61,6 @@ ASKED: dict[str, Callable[..., dict[str, Any]]] = {
     "lock": lock,
     "change": change,
     "confirm": confirm,
+    "doors": doors,
+    "probe": probe,
 }
