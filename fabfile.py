@@ -2,12 +2,13 @@
 
 from invoke.collection import Collection
 
-from ops.tasks import fleet, lab, load_balancers, secrets
+from ops.tasks import fleet, lab, load_balancers, net, secrets
 
 namespace = Collection(
     fleet.plan,
     fleet.apply,
     lab=Collection.from_module(lab),
     lb=Collection.from_module(load_balancers),
+    net=Collection.from_module(net),
     secrets=Collection.from_module(secrets),
 )

@@ -10,6 +10,7 @@ agent, which lets go of the operators' lock. Only Python 3.11's own library here
     {"ask": "change", "kind": ..., ...}       -> {"ok": true} or {"ok": false, "said": ...}
     {"ask": "confirm", ...}                   -> the same
     {"ask": "haproxy", "commands": [...]}     -> {"answers": [...]}, what its socket says
+    {"ask": "doors"}, {"ask": "probe", ...}   -> see ops/agent/probing
 """
 
 import fcntl
@@ -24,6 +25,7 @@ from ops.agent.balancing import haproxy
 from ops.agent.changing import change
 from ops.agent.commands import LOCK, Failed
 from ops.agent.guarding import confirm
+from ops.agent.probing import doors, probe
 from ops.agent.seeing import observe
 
 _held: list[TextIO] = []  # an open file is what holds the lock
@@ -62,4 +64,6 @@ ASKED: dict[str, Callable[..., dict[str, Any]]] = {
     "change": change,
     "confirm": confirm,
     "haproxy": haproxy,
+    "doors": doors,
+    "probe": probe,
 }
