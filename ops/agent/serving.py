@@ -11,6 +11,7 @@ agent, which lets go of the operators' lock. Only Python 3.11's own library here
     {"ask": "confirm", ...}                   -> the same
     {"ask": "haproxy", "commands": [...]}     -> {"answers": [...]}, what its socket says
     {"ask": "doors"}, {"ask": "probe", ...}   -> see ops/agent/probing
+    {"ask": "releases"}, "make_room", "unpack", "publish", "switch", "let_go": see releasing
 """
 
 import fcntl
@@ -26,6 +27,7 @@ from ops.agent.changing import change
 from ops.agent.commands import LOCK, Failed
 from ops.agent.guarding import confirm
 from ops.agent.probing import doors, probe
+from ops.agent.releasing import let_go, make_room, publish, releases, switch, unpack
 from ops.agent.seeing import observe
 
 _held: list[TextIO] = []  # an open file is what holds the lock
@@ -66,4 +68,10 @@ ASKED: dict[str, Callable[..., dict[str, Any]]] = {
     "haproxy": haproxy,
     "doors": doors,
     "probe": probe,
+    "releases": releases,
+    "make_room": make_room,
+    "unpack": unpack,
+    "publish": publish,
+    "switch": switch,
+    "let_go": let_go,
 }
