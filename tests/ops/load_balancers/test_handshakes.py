@@ -10,28 +10,35 @@ pytestmark = pytest.mark.lab
 
 ECDSA, RSA, REFUSED = "256 bit", "2048 bit", ""
 CLIENTS = {
+    "any client": (),
     "any client, TLS 1.3": ("-tls1_3",),
     "any client, TLS 1.2": ("-tls1_2",),
     "knows ECDSA only, TLS 1.3": ("-tls1_3", "-sigalgs", "ecdsa_secp256r1_sha256"),
     "knows ECDSA only, TLS 1.2": ("-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"),
-    "knows RSA only, TLS 1.3": ("-tls1_3", "-sigalgs", "rsa_pss_rsae_sha256"),
+    "knows RSA only, TLS 1.3": ("-tls1_3", "-sigalgs", "rsa_pss_rsae_sha256:rsa_pkcs1_sha256"),
+    "knows RSA-PSS only, TLS 1.3": ("-tls1_3", "-sigalgs", "rsa_pss_rsae_sha256"),
     "knows RSA only, TLS 1.2": ("-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256"),
 }
 # By client: the key that it is shown when it names the host, and when it names none.
 HAPROXY_3_0 = {
+    "any client": (ECDSA, ECDSA),
     "any client, TLS 1.3": (ECDSA, ECDSA),
     "any client, TLS 1.2": (ECDSA, ECDSA),
     "knows ECDSA only, TLS 1.3": (ECDSA, ECDSA),
     "knows ECDSA only, TLS 1.2": (ECDSA, ECDSA),
     "knows RSA only, TLS 1.3": (RSA, RSA),
+    "knows RSA-PSS only, TLS 1.3": (RSA, RSA),
     "knows RSA only, TLS 1.2": (RSA, RSA),
 }
-# It shows one certificate to all who name no host: the one that every real client can use.
+# It shows one certificate to all who name no host: the one that every real client can use. And
+# it judges by what TLS 1.2 has: ciphers with ECDSA in their name, signatures of plain RSA.
 HAPROXY_2_6 = HAPROXY_3_0 | {
-    "any client, TLS 1.3": (ECDSA, RSA),
+    "any client": (ECDSA, RSA),
+    "any client, TLS 1.3": (RSA, RSA),
     "any client, TLS 1.2": (ECDSA, RSA),
     "knows ECDSA only, TLS 1.3": (ECDSA, REFUSED),
     "knows ECDSA only, TLS 1.2": (ECDSA, REFUSED),
+    "knows RSA-PSS only, TLS 1.3": (REFUSED, RSA),
 }
 EXPECTED = {13: HAPROXY_3_0, 12: HAPROXY_2_6}
 HANDSHAKE = 'openssl s_client -connect "$0" "$@" </dev/null 2>&1'
