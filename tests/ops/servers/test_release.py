@@ -77,7 +77,7 @@ def _pings_are_stored(fleet: Fleet, rehearsal: Rehearsal) -> None:
     assert second.startswith("HTTP/1.1 200")
 
     def stored() -> list[str]:
-        sql = "SELECT client_address, scheme FROM pings_ping ORDER BY n"
+        sql = "SELECT remote_addr, scheme FROM pings_ping ORDER BY n"
         command = ["runuser", "-u", "postgres", "--", "psql", "-XAtd", "stillhere", "-c", sql]
         return rehearsal.run("db1", command).splitlines()[-2:]
 
@@ -125,7 +125,6 @@ def _units_are_shut_in(rehearsal: Rehearsal) -> None:
         for path in ("/srv/stillhere/current/app/x", "/etc/x", "/var/lib/x"):
             write = f"nsenter -t {process} -m touch {path} 2>&1 || true"
             assert "Read-only file system" in rehearsal.run("app1", ["sh", "-c", write])
-        rehearsal.run("app1", ["sh", "-c", f"test ! -e /proc/{process}/root/tmp/stillhere-x"])
         unit = rehearsal.run("app1", ["systemctl", "cat", service])
         assert re.search(r"^MemoryDenyWriteExecute=yes$", unit, re.MULTILINE)
 
@@ -151,8 +150,8 @@ def _no_page_is_refused_while_gunicorn_restarts(fleet: Fleet, rehearsal: Rehears
         target=rehearsal.run, args=("app1", ["systemctl", "restart", "stillhere-pages.service"])
     )
     restart.start()
-    answers = []
+    answers: list[str] = []
     while restart.is_alive() or len(answers) < 10:
-        answers.append(curl(rehearsal, pages, *asked).split("\r\n")[0])
+        answers.append(curl(rehearsal, pages, *asked).splitlines()[0])
     restart.join()
     assert {*answers} == {"HTTP/1.1 200 OK"}
