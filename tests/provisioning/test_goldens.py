@@ -1,0 +1,36 @@
+"""What hosts would get is what was reviewed."""
+
+from tests.provisioning import goldens
+from tests.provisioning.described import PLAIN, described_fleet, files, machines, resources
+
+
+def test_every_rendered_configuration_is_the_one_that_was_reviewed() -> None:
+    """`make golden` writes them anew; `git diff` is then the review."""
+    written, wanted = goldens.written(), goldens.wanted()
+    assert sorted(written) == sorted(wanted)
+    for path, text in wanted.items():
+        assert written[path] == text, path
+
+
+def test_no_secret_is_in_them() -> None:
+    everything = "".join(goldens.written().values())
+    assert not [secret for secret in PLAIN.values() if secret in everything]
+
+
+def test_no_secret_file_is_open_to_everybody() -> None:
+    """Anybody may look into /etc/stillhere by a name that he knows."""
+    fleet = described_fleet()
+    for host in fleet.hosts:
+        for file in files(resources(fleet, host.name, machines(fleet))).values():
+            assert not (file.secret and file.mode & 0o007), file.path
+
+
+def test_every_host_of_a_role_gets_the_same_but_for_its_own_name_and_address() -> None:
+    """So that one of each is enough to review."""
+    fleet = described_fleet()
+    known = machines(fleet)
+    for name, others in (("lb1", ["lb2"]), ("app1", ["app2", "app3"])):
+        first = [one.key for one in resources(fleet, name, known)]
+        for other in others:
+            found = resources(fleet, other, known)
+            assert [one.key for one in found] == first
