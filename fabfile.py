@@ -2,11 +2,12 @@
 
 from invoke.collection import Collection
 
-from ops.tasks import fleet, lab, net, secrets
+from ops.tasks import doctor, fleet, lab, net, secrets
 
 namespace = Collection(
     fleet.plan,
     fleet.apply,
+    doctor.doctor,
     lab=Collection.from_module(lab),
     net=Collection.from_module(net),
     secrets=Collection.from_module(secrets),

@@ -10,6 +10,7 @@ agent, which lets go of the operators' lock. Only Python 3.11's own library here
     {"ask": "change", "kind": ..., ...}       -> {"ok": true} or {"ok": false, "said": ...}
     {"ask": "confirm", ...}                   -> the same
     {"ask": "doors"}, {"ask": "probe", ...}   -> see ops/agent/probing
+    {"ask": "examine", ...}                   -> see ops/agent/examining
 """
 
 import fcntl
@@ -22,6 +23,7 @@ from typing import Any, TextIO
 
 from ops.agent.changing import change
 from ops.agent.commands import LOCK, Failed
+from ops.agent.examining import examine
 from ops.agent.guarding import confirm
 from ops.agent.probing import doors, probe
 from ops.agent.seeing import observe
@@ -63,4 +65,5 @@ ASKED: dict[str, Callable[..., dict[str, Any]]] = {
     "confirm": confirm,
     "doors": doors,
     "probe": probe,
+    "examine": examine,
 }
