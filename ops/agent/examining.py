@@ -154,7 +154,7 @@ def login(
         return {"door": door, "lacks": passwords}
     asked = psql(account, "SELECT pg_is_in_recovery()", database, port)
     asked += ["--host", address, "--username", role]
-    return {"door": door, **recovery(asked, {"PGPASSFILE": passwords})}
+    return {"door": door, **recovery(asked, {"PGPASSFILE": passwords, "PGSSLMODE": "require"})}
 
 
 def writable(port: int) -> Answer:
