@@ -12,6 +12,7 @@ agent, which lets go of the operators' lock. Only Python 3.11's own library here
     {"ask": "haproxy", "commands": [...]}     -> {"answers": [...]}, what its socket says
     {"ask": "doors"}, {"ask": "probe", ...}   -> see ops/agent/probing
     {"ask": "releases"}, "make_room", "unpack", "publish", "switch", "let_go": see releasing
+    {"ask": "examine", ...}                   -> see ops/agent/examining
 """
 
 import fcntl
@@ -25,6 +26,7 @@ from typing import Any, TextIO
 from ops.agent.balancing import haproxy
 from ops.agent.changing import change
 from ops.agent.commands import LOCK, Failed
+from ops.agent.examining import examine
 from ops.agent.guarding import confirm
 from ops.agent.probing import doors, probe
 from ops.agent.releasing import let_go, make_room, publish, releases, switch, unpack
@@ -74,4 +76,5 @@ ASKED: dict[str, Callable[..., dict[str, Any]]] = {
     "publish": publish,
     "switch": switch,
     "let_go": let_go,
+    "examine": examine,
 }
