@@ -261,8 +261,15 @@ TIME_ZONE = "UTC"
 USE_I18N = False
 LANGUAGE_CODE = "en"
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "build" / "static"
-WHITENOISE_USE_FINDERS = True
+# A release has its static files under names that say their content, for browsers to keep.
+IS_RELEASE = (BASE_DIR / "release.json").exists()
+STATIC_ROOT = BASE_DIR / "static" if IS_RELEASE else BASE_DIR / "build" / "static"
+_STATIC_NAMES = "ManifestStaticFilesStorage" if IS_RELEASE else "StaticFilesStorage"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": f"django.contrib.staticfiles.storage.{_STATIC_NAMES}"},
+}
+WHITENOISE_USE_FINDERS = not IS_RELEASE
 WHITENOISE_AUTOREFRESH = DEBUG
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 LOGGING = {
