@@ -8,6 +8,7 @@ OpsError
         WrongHostKey    it is not the host that the inventory names
         ChangeFailed    the host refused a change, or it did not hold
     Locked              another operator is at work
+    BuildFailed         a release cannot be made of that commit
     Refused             a brake, or a plan that is not the one that was shown
 """
 
@@ -42,6 +43,10 @@ class ChangeFailed(HostError):
 
 class Locked(OpsError):
     """Another operator holds the fleet."""
+
+
+class BuildFailed(OpsError):
+    """No release was made."""
 
 
 class Refused(OpsError):

@@ -4,11 +4,13 @@ import base64
 import json
 import logging
 import os
+import shlex
 import socket
 import time
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, BinaryIO
 
 import paramiko
 from fabric import Config, Connection
@@ -21,8 +23,10 @@ KEEPALIVE_SECONDS = 15
 SILENCE_SECONDS = 30  # a host that acknowledges nothing for so long is gone
 PAUSE_SECONDS = 0.5
 ANSWER_SECONDS = 960  # longer than anything the agent waits for itself
+POUR_SECONDS = 60  # for a piece: a host that takes none for so long is gone
+PIECE_BYTES = 1 << 18
 NO_SUCH_COMMAND = 127  # what a shell ends with
-MODULES = ("commands", "seeing", "guarding", "changing", "serving")
+MODULES = ("commands", "seeing", "guarding", "changing", "releasing", "serving")
 # Small enough to be no secret and no length problem; the modules come by stdin.
 START = (
     "import sys,json,types\n"
@@ -64,6 +68,25 @@ class Session:
         if not answer.pop("ok"):
             raise ChangeFailed(f"{self.host.name}: {answer['said']}")
         return answer
+
+    def pour(self, file: BinaryIO, path: str, told: Callable[[int], None]) -> None:
+        """Write a file on the host as it is read here, piece by piece; `told` how many bytes.
+
+        A line that breaks leaves a part of it there: whoever uses it checks its digest.
+        """
+        try:
+            with self._connection.transport.open_session(timeout=CONNECT_SECONDS) as channel:
+                channel.settimeout(POUR_SECONDS)
+                channel.exec_command(f"umask 077; exec cat > {shlex.quote(path)}")
+                while piece := file.read(PIECE_BYTES):
+                    channel.sendall(piece)
+                    told(len(piece))
+                channel.shutdown_write()
+                is_written = channel.status_event.wait(POUR_SECONDS) and channel.exit_status == 0
+        except (OSError, EOFError, paramiko.SSHException):
+            is_written = False
+        if not is_written:
+            raise Unreachable(f"{self.host.name}: the upload broke off. The line, or a full disk?")
 
     def close(self) -> None:
         """End the agent and the connection."""

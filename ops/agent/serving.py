@@ -9,6 +9,7 @@ agent, which lets go of the operators' lock. Only Python 3.11's own library here
     {"ask": "lock", "who": ..., "why": ...}   -> {} or {"held_by": ...}
     {"ask": "change", "kind": ..., ...}       -> {"ok": true} or {"ok": false, "said": ...}
     {"ask": "confirm", ...}                   -> the same
+    {"ask": "releases"}, "make_room", "unpack", "publish", "switch", "let_go": see releasing
 """
 
 import fcntl
@@ -22,6 +23,7 @@ from typing import Any, TextIO
 from ops.agent.changing import change
 from ops.agent.commands import LOCK, Failed
 from ops.agent.guarding import confirm
+from ops.agent.releasing import let_go, make_room, publish, releases, switch, unpack
 from ops.agent.seeing import observe
 
 _held: list[TextIO] = []  # an open file is what holds the lock
@@ -59,4 +61,10 @@ ASKED: dict[str, Callable[..., dict[str, Any]]] = {
     "lock": lock,
     "change": change,
     "confirm": confirm,
+    "releases": releases,
+    "make_room": make_room,
+    "unpack": unpack,
+    "publish": publish,
+    "switch": switch,
+    "let_go": let_go,
 }
