@@ -208,6 +208,7 @@ INSTALLED_APPS = [
     "app.alerts",
     "app.pages",
     "app.web",
+    "app.schema",
 ]
 MIDDLEWARE = [
     "django.middleware.gzip.GZipMiddleware",  # outermost: static files too
