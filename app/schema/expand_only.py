@@ -18,7 +18,6 @@ from django.db.migrations.state import ProjectState
 from django.db.models import (
     CharField,
     DecimalField,
-    Field,
     ForeignKey,
     GeneratedField,
     TextField,
@@ -29,6 +28,10 @@ from django.db.models.functions import Now
 Model = tuple[str, str]  # app and name, as states know them
 
 _NAMED = "If it is safe all the same, name it: --allow {}."
+_ALL_ROWS = (
+    "Every row is looked at while the table is locked. For a check AddConstraintNotValid does "
+    "not; uniqueness is an index first, built concurrently."
+)
 _TWO_STEPS = "Add the new beside the old now; take the old away in a later release."
 
 
@@ -90,7 +93,9 @@ def _model_of(operation: Any) -> str:
 
 
 def _create_model(operation: Any, case: _Case) -> Iterator[str]:
-    case.made.add((case.app, operation.name_lower))
+    options = operation.options
+    if options.get("managed", True) and not options.get("proxy", False):  # else it makes no table
+        case.made.add((case.app, operation.name_lower))
     yield from ()
 
 
@@ -102,7 +107,7 @@ def _separate(operation: Any, case: _Case) -> Iterator[str]:
 
 
 def _add_field(operation: Any, case: _Case) -> Iterator[str]:
-    field: Field[Any, Any] = operation.field
+    field = operation.field
     if (case.app, operation.model_name_lower) in case.made or field.many_to_many:
         return
     if isinstance(field, GeneratedField):
@@ -119,8 +124,8 @@ def _add_field(operation: Any, case: _Case) -> Iterator[str]:
             "PostgreSQL writes the whole table anew for a default that is computed for each row. "
             "Add the column as null=True, and set the default in a later release."
         )
-    if has_default and isinstance(field, ForeignKey):
-        yield "Every row would be looked up while the table is locked. Make it null=True instead."
+    if isinstance(field, ForeignKey) and (has_default or field.has_default()):
+        yield "Every row would be looked up while the table is locked. Let it be null at first."
     if field.unique or field.db_index:
         yield (
             "Its index would be built while the table is locked. Add the column without one "
@@ -172,7 +177,8 @@ def _same_but(before: dict[str, Any], after: dict[str, Any], name: str) -> bool:
 def _in_database(field: Any) -> dict[str, Any]:
     """Return what the column depends on; a text shown on a page is no part of it."""
     _, path, _, options = field.clone().deconstruct()
-    kept = {key: value for key, value in options.items() if key not in field.non_db_attrs}
+    ignored = {*field.non_db_attrs, "default", "auto_now", "auto_now_add"}
+    kept = {key: value for key, value in options.items() if key not in ignored}
     return {"class": path, **kept} | {"column": field.db_column or ""}
 
 
@@ -189,11 +195,13 @@ _STATE_ONLY: tuple[type[Operation], ...] = (
     operations.AlterModelManagers,
 )
 _REMEDIES: dict[type[Operation], str] = {
-    operations.AddIndex: "The table is locked while it is built. AddIndexConcurrently is not.",
-    operations.AddConstraint: (
-        "Every row is looked at while the table is locked. For a check AddConstraintNotValid does "
-        "not; uniqueness is an index first, built concurrently."
+    operations.AddIndex: (
+        "Nobody can write to the table while it is built. AddIndexConcurrently lets them."
     ),
+    operations.AddConstraint: _ALL_ROWS,
+    operations.AlterUniqueTogether: _ALL_ROWS,
+    operations.RemoveIndex: "The old release may lean on it. Take it away in a later release.",
+    operations.RemoveConstraint: "The old release may lean on it. Take it away in a later release.",
     operations.RemoveField: "The old release still reads and writes it. " + _TWO_STEPS,
     operations.DeleteModel: "The old release still reads and writes it. " + _TWO_STEPS,
     operations.RenameField: "The old release knows it by its old name. " + _TWO_STEPS,

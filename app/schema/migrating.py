@@ -8,13 +8,13 @@ from typing import Any
 
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.core.management import call_command
-from django.db import DatabaseError, connection, transaction
+from django.db import Error, connection, transaction
 from django.db.migrations import Migration
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
 from app.schema.expand_only import Refusal, refusals
-from app.schema.patience import patience
+from app.schema.patience import changes_a_table, patience
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ def apply(plan: list[Migration], told: Callable[[str], None]) -> None:
         tries = _apply(migration)
         again = f", {tries} tries" if tries > 1 else ""
         told(f"{name_of(migration)}  {time.monotonic() - begin:.1f} s{again}")
-    with connection.execute_wrapper(_with_patience):
+    with connection.execute_wrapper(_Patiently(is_atomic=False)):
         # What follows from them: content types and permissions.
         call_command("migrate", interactive=False, verbosity=0)
 
@@ -118,7 +118,8 @@ def the_lock(told: Callable[[str], None], wait_seconds: float = WAIT_SECONDS) ->
     try:
         yield
     finally:
-        _ask("SELECT pg_advisory_unlock(%s)")
+        with contextlib.suppress(Error):  # a connection that broke has let go of it
+            _ask("SELECT pg_advisory_unlock(%s)")
 
 
 _WHO = """
@@ -144,14 +145,15 @@ def _apply(migration: Migration) -> int:
     for tried in range(1, TRIES + 1):
         try:
             _drop_unfinished(migration)
-            with connection.execute_wrapper(_with_patience):
+            with connection.execute_wrapper(_Patiently(migration.atomic)):
                 MigrationExecutor(connection).migrate([(migration.app_label, migration.name)])
-        except DatabaseError as error:
+        except Error as error:
             reason = str(error).strip().partition("\n")[0]
             if getattr(error.__cause__, "pgcode", None) not in _AGAIN:
+                left = "left nothing" if migration.atomic else "is begun anew the next time"
                 raise SchemaError(
-                    f"{name_of(migration)} failed and left nothing: {reason}. Mend it, or go "
-                    "back to the release before."
+                    f"{name_of(migration)} failed and {left}: {reason}. Mend it, or go back to "
+                    "the release before."
                 ) from error
             log.warning("migration_waits name=%s reason=%r", name_of(migration), reason)
         else:
@@ -172,13 +174,25 @@ def _drop_unfinished(migration: Migration) -> None:
     for operation in migration.operations:
         if type(operation) is AddIndexConcurrently:
             quoted = connection.ops.quote_name(operation.index.name)
-            with connection.execute_wrapper(_with_patience), connection.cursor() as cursor:
+            patiently = connection.execute_wrapper(_Patiently(is_atomic=False))
+            with patiently, connection.cursor() as cursor:
                 cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {quoted}")
 
 
-def _with_patience(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-    wanted = patience(str(sql))
-    context["cursor"].cursor.execute(
-        f"SET lock_timeout = {wanted.lock_ms}; SET statement_timeout = {wanted.statement_ms}"
-    )
-    return execute(sql, params, many, context)
+class _Patiently:
+    """Sets the time-outs of each statement; one for each try of a migration."""
+
+    def __init__(self, is_atomic: bool) -> None:
+        self._is_atomic = is_atomic
+        self._first: float | None = None
+
+    def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        passed = 0.0 if self._first is None else (time.monotonic() - self._first) * 1_000
+        wanted = patience(str(sql), passed)
+        context["cursor"].cursor.execute(
+            f"SET lock_timeout = {wanted.lock_ms}; SET statement_timeout = {wanted.statement_ms}"
+        )
+        done = execute(sql, params, many, context)
+        if self._is_atomic and self._first is None and changes_a_table(str(sql)):
+            self._first = time.monotonic()
+        return done

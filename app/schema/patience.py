@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 _WEAK = re.compile(r"\bCONCURRENTLY\b|\bVALIDATE\s+CONSTRAINT\b", re.IGNORECASE)
 _CHANGES = re.compile(r"\s*(ALTER|CREATE|DROP|TRUNCATE|LOCK|COMMENT|SET\s+CONSTRAINTS)\b", re.I)
+_TOGETHER_MS = 2_000
+_LEAST_MS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +22,19 @@ class Patience:
     statement_ms: int
 
 
-def patience(sql: str) -> Patience:
-    """Return it for a statement."""
+def changes_a_table(sql: str) -> bool:
+    """Tell whether everybody queues behind the statement while it waits."""
+    return bool(_CHANGES.match(sql)) and not _WEAK.search(sql)
+
+
+def patience(sql: str, since_first_ms: float = 0) -> Patience:
+    """Return it for a statement, so long after its transaction's first one that changes a table.
+
+    That one's lock is held until the transaction ends: the later ones share its patience.
+    """
     if _WEAK.search(sql):
         return Patience(lock_ms=600_000, statement_ms=3_600_000)  # nobody waits for these
-    if _CHANGES.match(sql):
-        return Patience(lock_ms=2_000, statement_ms=10_000)
+    if changes_a_table(sql):
+        left = max(_LEAST_MS, _TOGETHER_MS - int(since_first_ms))
+        return Patience(lock_ms=left, statement_ms=10_000)
     return Patience(lock_ms=10_000, statement_ms=600_000)  # rows, and they were named

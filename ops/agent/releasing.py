@@ -20,7 +20,6 @@ import shutil
 import subprocess
 import sys
 import syslog
-import tarfile
 import time
 from typing import Any
 
@@ -121,7 +120,7 @@ def unpack(kind: str, id: str, sha256: str, packages: str = "") -> dict[str, Any
     unpack_file(archive, beside)
     if kind == "code":
         link_packages(beside, packages)
-    compile_python(beside, final)
+    compile_python(beside)
     os.utime(beside)  # when it came
     run(["sync", "--file-system", beside], timeout=300)
     if os.path.isdir(final):  # somebody else was quicker
@@ -148,6 +147,8 @@ def unpack_file(archive: str, folder: str) -> None:
 
     What tarfile's own filter does, which Debian 12's Python does not have yet.
     """
+    import tarfile  # here: a tenth of the agent's start, and most sessions unpack nothing
+
     os.makedirs(folder, 0o755)
     with tarfile.open(archive, "r:gz") as packed:
         for each in packed:
@@ -166,14 +167,13 @@ def unpack_file(archive: str, folder: str) -> None:
             os.utime(path, (each.mtime, each.mtime))
 
 
-def compile_python(beside: str, final: str) -> None:
+def compile_python(folder: str) -> None:
     """Compile once for all starts: the service may not write here, and would do so each time.
 
     A file that does not compile fails when it is imported, if ever.
     """
     command = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
-    where = ["-s", beside, "-p", final, beside]
-    subprocess.run([*command, *where], capture_output=True, timeout=600)
+    subprocess.run([*command, folder], capture_output=True, timeout=600)
 
 
 def link_packages(release: str, packages: str) -> None:
