@@ -8,14 +8,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ops.doctor.seen import FLEET, Level, Line, Questions, Seen, not_examined
+from provisioning.dsn import DATABASE, PASSWORD_FILE, ROLE
 from provisioning.fleet import Fleet, Host, Machine, Role
 from provisioning.flows import POSTGRESQL
 
 SUBJECT = "database"
 ACCOUNT = "stillhere"
-PASSWORDS = "/etc/stillhere/pgpass"
-ROLE = "stillhere"
-DATABASE = "stillhere"
 _WRITABLE = "writable"
 
 
@@ -33,7 +31,7 @@ def questions(fleet: Fleet, host: Host, machines: Mapping[str, Machine]) -> Ques
             "database": DATABASE,
             "role": ROLE,
             "account": ACCOUNT,
-            "passwords": PASSWORDS,
+            "passwords": PASSWORD_FILE,
         }
         for database in _with_cluster(fleet, machines)
     }

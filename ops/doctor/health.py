@@ -6,10 +6,10 @@ from typing import Any
 from ops.doctor.seen import Level, Line, Questions, Seen, not_examined
 from provisioning.fleet import Fleet, Host, Machine, Role
 from provisioning.flows import PAGES, RECEIVER
+from provisioning.releases import MARK
+from provisioning.roles.app_server import MAINTENANCE
 
 SUBJECT = "health"
-RELEASE = "/srv/stillhere/current/release.json"
-MAINTENANCE = "/etc/stillhere/maintenance"
 WELL = 200
 
 
@@ -17,7 +17,7 @@ def questions(fleet: Fleet, host: Host, _machines: Mapping[str, Machine]) -> Que
     """Ask what HAProxy asks, through the same ports."""
     if host.role is not Role.APP_SERVER:
         return {}
-    signs = [RELEASE, MAINTENANCE]
+    signs = [MARK, MAINTENANCE]
     return {
         _name(port, path): {
             "about": "health",
@@ -36,7 +36,7 @@ def lines(seen: Seen) -> Iterator[Line]:
     for host in seen.reached(Role.APP_SERVER):
         answers = {one: seen.answer(host, _name(*one)) for one in _asked()}
         there: list[str] = next((one["there"] for one in answers.values() if "there" in one), [])
-        if RELEASE not in there and not any("failed" in one for one in answers.values()):
+        if MARK not in there and not any("failed" in one for one in answers.values()):
             words = "no release is there yet: fab deploy."
             yield Line(SUBJECT, host.name, Level.NOTE, words)
             continue

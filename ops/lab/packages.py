@@ -40,6 +40,7 @@ KEPT = (
     "nginx",
     "pebble",  # the world's certificate authority
     "postgresql",
+    "postgresql-client",
     "postgresql-contrib",
     "prometheus-node-exporter",
     "python3-venv",

@@ -41,6 +41,7 @@ def resources(
     return (
         # First: its group may open the socket of the pages.
         Package("nginx"),
+        Package("postgresql-client"),  # for a person, and for the logins that fab doctor tries
         *releases.places(),
         *releases.data(),
         *_sockets(),

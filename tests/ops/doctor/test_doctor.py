@@ -194,33 +194,22 @@ def test_an_application_server_that_is_not_well_is_red(
     assert "no release is there yet" in said(lines, "health", "app2", "note")
 
 
-@pytest.fixture
-def with_database(applied: Fleet, rehearsal: Rehearsal) -> Fleet:
-    """Give the fleet when db1 has a cluster, made by its role."""
-    clusters = rehearsal.run(
-        "db1", ["sh", "-c", "ls /var/lib/postgresql/*/main 2>/dev/null || true"]
-    )
-    if not clusters:
-        pytest.skip("the role database makes no cluster yet: PostgreSQL is not set up")
-    return applied
-
-
 def test_every_application_server_logs_in_and_one_database_is_primary(
-    with_database: Fleet,
+    applied: Fleet,
 ) -> None:
-    lines = told(with_database)
+    lines = told(applied)
     assert said(lines, "database", "fleet", "green").startswith("db1 is primary")
     for host in ("app1", "app2", "app3"):
         assert said(lines, "database", host, "green") == "logs in at db1"
 
 
 def test_a_wrong_password_a_wrong_port_and_a_missing_program_are_red(
-    with_database: Fleet, rehearsal: Rehearsal
+    applied: Fleet, rehearsal: Rehearsal
 ) -> None:
     """The last one is the incident: db1's firewall has 4322 for 5432, for one server."""
     port = str(POSTGRESQL.port)
     wrong = f"sed -i 's/[^:]*$/wrong/' {PASSWORDS}"
-    address = with_database.host("app3").address
+    address = applied.host("app3").address
     rule = ["nft", "insert", "rule", "inet", "stillhere", "input", "ip", "saddr", address]
     psql = "/usr/bin/psql"
     with kept(rehearsal, "app1", PASSWORDS), kept(rehearsal, "app2", psql):
@@ -228,7 +217,7 @@ def test_a_wrong_password_a_wrong_port_and_a_missing_program_are_red(
             rehearsal.run("app1", ["sh", "-c", wrong])
             rehearsal.run("app2", ["rm", psql])
             rehearsal.run("db1", [*rule, "tcp", "dport", port, "drop"])
-            lines = told(with_database, status=1)
+            lines = told(applied, status=1)
         finally:
             rehearsal.run("db1", ["nft", "--file", "/etc/nftables.conf"])
     assert "password authentication failed" in said(lines, "database", "app1")
@@ -237,11 +226,11 @@ def test_a_wrong_password_a_wrong_port_and_a_missing_program_are_red(
 
 
 def test_a_database_that_was_stopped_is_red_everywhere(
-    with_database: Fleet, rehearsal: Rehearsal
+    applied: Fleet, rehearsal: Rehearsal
 ) -> None:
     rehearsal.run("db1", ["systemctl", "stop", "postgresql@*"])
     try:
-        lines = told(with_database, status=1)
+        lines = told(applied, status=1)
     finally:
         rehearsal.run("db1", ["systemctl", "start", "postgresql"])
     assert "PostgreSQL does not answer" in said(lines, "database", "db1")
