@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from ops.doctor.certificates import PATH
-from ops.doctor.database import PASSWORDS
-from ops.doctor.health import RELEASE
+from provisioning.dsn import PASSWORD_FILE
 from provisioning.fleet import Fleet
 from provisioning.flows import POSTGRESQL
+from provisioning.releases import MARK
 from tests.ops.certificates import certificate
 from tests.ops.operator import copied, fab
 from tests.ops.rehearsal import Rehearsal
@@ -182,10 +182,10 @@ def test_an_application_server_that_is_not_well_is_red(
     assert "no release is there yet" in said(told(applied), "health", "app1", "note")
     try:
         rehearsal.run("app1", ["sh", "-c", f"! {has_units} || systemctl stop {socket_unit}"])
-        write(rehearsal, "app1", RELEASE, "{}\n")
+        write(rehearsal, "app1", MARK, "{}\n")
         lines = told(applied, status=1)
     finally:
-        rehearsal.run("app1", ["rm", "-r", str(Path(RELEASE).parent)])
+        rehearsal.run("app1", ["rm", "-r", str(Path(MARK).parent)])
         rehearsal.run("app1", ["sh", "-c", f"! {has_units} || systemctl start {socket_unit}"])
     words = said(lines, "health", "app1").splitlines()
     assert len(words) == 5
@@ -208,11 +208,11 @@ def test_a_wrong_password_a_wrong_port_and_a_missing_program_are_red(
 ) -> None:
     """The last one is the incident: db1's firewall has 4322 for 5432, for one server."""
     port = str(POSTGRESQL.port)
-    wrong = f"sed -i 's/[^:]*$/wrong/' {PASSWORDS}"
+    wrong = f"sed -i 's/[^:]*$/wrong/' {PASSWORD_FILE}"
     address = applied.host("app3").address
     rule = ["nft", "insert", "rule", "inet", "stillhere", "input", "ip", "saddr", address]
     psql = "/usr/bin/psql"
-    with kept(rehearsal, "app1", PASSWORDS), kept(rehearsal, "app2", psql):
+    with kept(rehearsal, "app1", PASSWORD_FILE), kept(rehearsal, "app2", psql):
         try:
             rehearsal.run("app1", ["sh", "-c", wrong])
             rehearsal.run("app2", ["rm", psql])

@@ -10,6 +10,8 @@ from ops.doctor import certificates, clocks, database, disks, health, names
 from ops.doctor.seen import Clock, Level
 from ops.inventory import read_fleet
 from provisioning.fleet import Fleet
+from provisioning.releases import MARK
+from provisioning.roles.app_server import MAINTENANCE
 from tests.ops.inventories import inventory
 
 GIB = 2**30
@@ -190,8 +192,8 @@ def test_exactly_one_database_takes_writes() -> None:
 
 
 def test_pages_and_receivers_are_judged() -> None:
-    ours = {"there": [health.RELEASE]}
-    in_maintenance = {"there": [health.RELEASE, health.MAINTENANCE], "status": 503}
+    ours = {"there": [MARK]}
+    in_maintenance = {"there": [MARK, MAINTENANCE], "status": 503}
     assert health.judged(8080, "/-/pages", ours | {"status": 200})[0] is Level.GREEN
     assert health.judged(8080, "/-/pages", ours | {"status": 503})[0] is Level.RED
     assert health.judged(8080, "/-/pages", ours | {"said": "refused"})[0] is Level.RED
