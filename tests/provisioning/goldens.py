@@ -3,7 +3,7 @@
 python -m tests.provisioning.goldens      writes them anew (make golden)
 
     golden/<host>/RESOURCES       all resources in their order, one a line; commands as they are
-    golden/<host>/<path>          each file; of a secret one there is only the line above
+    golden/<host>/<path>          each file; of a secret one or a program there is only the line above
     golden/all/<path>             a file that is the same on every host
     golden/debian-12/...          what differs from the above on the older Debian
 """
@@ -75,7 +75,9 @@ def _of_host(described: tuple[Resource, ...]) -> dict[str, str]:
     found = {"RESOURCES": lines.replace(f"{ROOT_HOME}/", "~root/")}
     for each in described:
         if isinstance(each, File) and each.content is not None and not each.secret:
-            found[each.path.lstrip("/")] = each.content
+            # A program is a file of the repository as it stands: it is reviewed there.
+            if not each.path.endswith(".py"):
+                found[each.path.lstrip("/")] = each.content
     return found
 
 
