@@ -3,7 +3,7 @@
 python -m tests.provisioning.goldens      writes them anew (make golden)
 
     golden/<host>/RESOURCES       all resources in their order, one a line; commands as they are
-    golden/<host>/<path>          each file; of a secret one or a program there is only the line above
+    golden/<host>/<path>          each file; of a secret or a program there is only the line above
     golden/all/<path>             a file that is the same on every host
     golden/debian-12/...          what differs from the above on the older Debian
 """
@@ -73,11 +73,11 @@ def _of_release(debian: str) -> dict[str, str]:
 def _of_host(described: tuple[Resource, ...]) -> dict[str, str]:
     lines = "".join(f"{_line(each)}\n" for each in described)
     found = {"RESOURCES": lines.replace(f"{ROOT_HOME}/", "~root/")}
-    for each in described:
-        if isinstance(each, File) and each.content is not None and not each.secret:
-            # A program is a file of the repository as it stands: it is reviewed there.
-            if not each.path.endswith(".py"):
-                found[each.path.lstrip("/")] = each.content
+    for file in (each for each in described if isinstance(each, File)):
+        # A program is a file of the repository as it stands: it is reviewed there.
+        is_shown = not file.secret and not file.path.endswith(".py")
+        if is_shown and file.content is not None:
+            found[file.path.lstrip("/")] = file.content
     return found
 
 
