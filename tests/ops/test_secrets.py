@@ -19,6 +19,7 @@ from ops.secrets import (
     require,
     write_vault,
 )
+from provisioning.roles import SECRETS
 from tests.ops.inventories import inventory
 
 
@@ -86,7 +87,9 @@ def test_a_secret_does_not_print_itself() -> None:
 
 def test_the_vault_is_edited_in_the_operators_editor(vault: Path, tmp_path: Path) -> None:
     vault.with_name("inventory.toml").write_text(inventory(), "utf-8")
+    others = [name for name in SECRETS if name != "canary"]
     written = "# where it is from\ncanary = 'C:\\new \"tweet\"'\n"
+    written += "".join(f'{name} = "x"\n' for name in others)
     write_vault(vault, written, recipients_of(vault))
     editor = tmp_path / "editor"
     editor.write_text('#!/bin/sh\necho \'token = "new"\' >> "$1"\n', "utf-8")
@@ -99,9 +102,12 @@ def test_the_vault_is_edited_in_the_operators_editor(vault: Path, tmp_path: Path
     assert decrypted_vault(vault).decode() == written + 'token = "new"\n'
     assert read_vault(vault)["canary"].reveal() == 'C:\\new "tweet"'
     checked = run([fab, "secrets.check", *fleet])
-    assert (checked.returncode, checked.stdout) == (0, "canary\ntoken\n")
+    assert (checked.returncode, checked.stdout) == (
+        0,
+        "".join(f"{name}\n" for name in sorted([*SECRETS, "token"])),
+    )
     editor.write_text("#!/bin/sh\necho 'not toml' > \"$1\"\n", "utf-8")
     refused = run([fab, "secrets.edit", *fleet])
     assert refused.returncode == 1
     assert "is no TOML" in refused.stderr
-    assert len(read_vault(vault)) == 2
+    assert len(read_vault(vault)) == len(SECRETS) + 1
