@@ -42,6 +42,7 @@ KEPT = (
     "postgresql",
     "postgresql-contrib",
     "prometheus-node-exporter",
+    "python3-aiosmtpd",  # the world's mail server
     "python3-venv",
     "socat",
     "ssl-cert",
