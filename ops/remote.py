@@ -22,7 +22,7 @@ SILENCE_SECONDS = 30  # a host that acknowledges nothing for so long is gone
 PAUSE_SECONDS = 0.5
 ANSWER_SECONDS = 960  # longer than anything the agent waits for itself
 NO_SUCH_COMMAND = 127  # what a shell ends with
-MODULES = ("commands", "seeing", "guarding", "changing", "balancing", "serving")
+MODULES = ("commands", "seeing", "guarding", "changing", "balancing", "certifying", "serving")
 # Small enough to be no secret and no length problem; the modules come by stdin.
 START = (
     "import sys,json,types\n"

@@ -191,6 +191,7 @@ def _zone_access(lab: Lab) -> dict[str, str]:
         "dns_rfc2136_tsig_algorithm": f"{world.KEY_ALGORITHM}.",
         "dns_rfc2136_tsig_secret": _zone_key(lab),
         "dns_rfc2136_polling_interval": "1",
+        "dns_rfc2136_sequence_interval": "1",  # seconds; 60 unless it is said
     }
 
 

@@ -28,6 +28,7 @@ MAIL = "/var/lib/sink/mail"
 REQUESTS = "/var/lib/sink/requests.jsonl"
 TTL_SECONDS = 60
 READY_SECONDS = 120.0
+_VALID_SECONDS = 90 * 86_400  # as public ones give them
 
 _PROGRAMS = "/usr/local/lib/stillhere-world"
 _CONFIG = "/etc/stillhere-world"
@@ -142,6 +143,10 @@ def pebble_json() -> str:
         "tlsPort": 443,
         "ocspResponderURL": "",
         "externalAccountBindingRequired": False,
+        "retryAfter": {"authz": 1, "order": 1},
+        # The one is for Debian 12's version, the other for 13's.
+        "certificateValidityPeriod": _VALID_SECONDS,
+        "profiles": {"default": {"description": "", "validityPeriod": _VALID_SECONDS}},
     }
     return json.dumps({"pebble": values}, indent=2) + "\n"
 
