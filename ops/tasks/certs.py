@@ -1,6 +1,7 @@
 """`fab certs.*`: TLS certificates for the fleet's names, from the order to what clients get."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from json import dumps
@@ -25,10 +26,11 @@ from ops.certificates.pair import Kind, shown
 from ops.certificates.standing import Standing, standings
 from ops.confirming import confirmed
 from ops.console import Console
-from ops.errors import Refused
+from ops.errors import HostError, Refused
 from ops.fleets import find_fleet
 from ops.lab.report import aligned
-from ops.reading import Sessions, sessions_with
+from ops.reading import sessions_with
+from ops.remote import Session
 from ops.secrets import read_vault, vault_of
 from ops.tasks.fleet import speaking
 from provisioning.fleet import Fleet, Role
@@ -97,20 +99,29 @@ def _bring(
     chosen: Callable[[Pairs, tuple[str, ...], datetime], Mapping[Kind, str]],
 ) -> None:
     """Order what is chosen of what is there, then install all that the observer keeps."""
-    console = Console()
-    with speaking(console), sessions_with(described := find_fleet(name), (operator(), why)) as all_:
+    console, hold = Console(), (operator(), why)
+    with speaking(console), sessions_with(described := find_fleet(name), hold) as sessions:
         audit, names = Audit(described.name, why), names_of(described)
-        observer = all_.of(observer_of(described))
+        observer = sessions.of(observer_of(described))
+        balancers = described.of_role(Role.LOAD_BALANCER)
+        for host in balancers:
+            with suppress(HostError):  # it is said when its turn comes
+                sessions.of(host)  # and held from here on
         wanted = chosen(read_pairs(observer), names, datetime.now(UTC))
         _show(described, wanted, console)
         if not confirmed(console, described, yes):
             return
-        _order(described, all_, wanted, audit, console)
+        _order(described, observer, wanted, audit, console)
         pairs = read_pairs(observer)
         refuse_bad(pairs, names, datetime.now(UTC))
-        balancers = described.of_role(Role.LOAD_BALANCER)
         ended = install_pairs(
-            balancers, all_.of, observer, pairs, names, audit, lambda text: console.say(f"  {text}")
+            balancers,
+            sessions.of,
+            observer,
+            pairs,
+            names,
+            audit,
+            lambda text: console.say(f"  {text}"),
         )
     _end(ended, pairs, console)
 
@@ -125,14 +136,14 @@ def _show(fleet: Fleet, wanted: Mapping[Kind, str], console: Console) -> None:
 
 
 def _order(
-    fleet: Fleet, sessions: Sessions, wanted: Mapping[Kind, str], audit: Audit, console: Console
+    fleet: Fleet, observer: Session, wanted: Mapping[Kind, str], audit: Audit, console: Console
 ) -> None:
     if not wanted:
         return
     what = order_of(fleet, read_vault(vault_of(fleet.path)))
     for number, kind in enumerate(wanted, start=1):
         console.progress(f"Ordering {kind}, {number} of {len(wanted)}")
-        order(sessions.of(observer_of(fleet)), what, kind, audit)
+        order(observer, what, kind, audit)
         console.progress("")
         console.say(f"  {kind} certificate is there")
 

@@ -128,6 +128,7 @@ def test_when_lego_fails_all_stays_as_it_was_and_its_reason_is_said(
     assert kept_pairs(client.fleet) == kept
 
 
+@pytest.mark.long
 def test_an_authority_that_has_forgotten_us_gets_another_account(
     client: Client, rehearsal: Rehearsal
 ) -> None:
