@@ -2,12 +2,13 @@
 
 from invoke.collection import Collection
 
-from ops.tasks import doctor, fleet, lab, load_balancers, net, secrets
+from ops.tasks import certs, doctor, fleet, lab, load_balancers, net, secrets
 
 namespace = Collection(
     fleet.plan,
     fleet.apply,
     doctor.doctor,
+    certs=Collection.from_module(certs),
     lab=Collection.from_module(lab),
     lb=Collection.from_module(load_balancers),
     net=Collection.from_module(net),

@@ -2,6 +2,7 @@
 
     [fleet]             name, site, pings; optional: lab, time_servers, ping_rate_per_minute,
                         rate_exempt, most_connections, mail_server, mail_from
+    [certificates]      optional: directory, email, dns; optional: authority
     [operators.NAME]    key
     [hosts.NAME]        role, data_center, address, address6, host_key; optional: public
 
@@ -20,7 +21,7 @@ from typing import Any
 
 from ops.errors import InventoryError
 from ops.toml_lines import line_of, lines_of
-from provisioning.fleet import Fleet, Host, Operator, Role
+from provisioning.fleet import Certificates, Fleet, Host, Operator, Role
 
 
 def read_fleet(path: Path) -> Fleet:
@@ -57,8 +58,11 @@ class _Reader:
         self._path, self._lines = path, lines
 
     def fleet(self, tables: Mapping[str, Any]) -> Fleet:
-        self._known_keys((), tables, ("fleet", "hosts", "operators"))
+        self._known_keys((), tables, ("fleet", "certificates", "hosts", "operators"))
         values = self._table(("fleet",), tables.get("fleet"), _FLEET)
+        if (certificates := tables.get("certificates")) is not None:
+            read = self._table(("certificates",), certificates, _CERTIFICATES)
+            values["certificates"] = Certificates(**read)
         operators = [Operator(**one) for one in self._named(tables, "operators", _OPERATOR)]
         hosts = [Host(**one) for one in self._named(tables, "hosts", _HOST)]
         self._no_address_twice(hosts)
@@ -181,6 +185,16 @@ def _server(value: Any) -> str:
     return str(value)
 
 
+def _https(value: Any) -> str:
+    wanted = "an address that begins with https://"
+    if not isinstance(value, str) or not value.isprintable() or " " in value:
+        raise ValueError(wanted)
+    found = re.match(r"https://([^/:]+)(:\d+)?(/|\Z)", value)
+    if not found or not _DOMAIN.fullmatch(found[1]):
+        raise ValueError(wanted)
+    return value
+
+
 def _mail_address(value: Any) -> str:
     local, _, domain = value.rpartition("@") if isinstance(value, str) else ("", "", "")
     if not re.fullmatch(r"[\w.+-]+", local) or not _DOMAIN.fullmatch(domain):
@@ -258,6 +272,12 @@ _FLEET = {
     "most_connections": _Field(_whole(100, 10**6), 8_000, is_required=False),
     "mail_server": _Field(_server, "", is_required=False),
     "mail_from": _Field(_mail_address, "", is_required=False),
+}
+_CERTIFICATES = {
+    "directory": _Field(_https),
+    "email": _Field(_mail_address),
+    "dns": _Field(_name),
+    "authority": _Field(_text, "", is_required=False),
 }
 _OPERATOR = {"key": _Field(_ssh_key)}
 _HOST = {

@@ -36,6 +36,20 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True)
+class Certificates:
+    """Where certificates come from: an ACME server, and lego's name of who serves our zone.
+
+    `authority` is a file beside the inventory with the CA of the ACME server itself;
+    "" means one that every system trusts.
+    """
+
+    directory: str
+    email: str
+    dns: str
+    authority: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Fleet:
     """All servers and who looks after them. `lab`: no brakes, nothing asks.
 
@@ -57,6 +71,7 @@ class Fleet:
     most_connections: int = 8_000
     mail_server: str = ""
     mail_from: str = ""
+    certificates: Certificates | None = None
 
     def of_role(self, role: Role) -> tuple[Host, ...]:
         """Return the hosts of a role in the order of the inventory."""

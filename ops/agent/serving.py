@@ -24,6 +24,13 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 from ops.agent.balancing import haproxy
+from ops.agent.certifying import (
+    certificates,
+    handshakes,
+    install_certificates,
+    order_certificate,
+    restore_certificates,
+)
 from ops.agent.changing import change
 from ops.agent.commands import LOCK, Failed
 from ops.agent.examining import examine
@@ -77,4 +84,9 @@ ASKED: dict[str, Callable[..., dict[str, Any]]] = {
     "switch": switch,
     "let_go": let_go,
     "examine": examine,
+    "certificates": certificates,
+    "order_certificate": order_certificate,
+    "install_certificates": install_certificates,
+    "restore_certificates": restore_certificates,
+    "handshakes": handshakes,
 }

@@ -5,13 +5,15 @@ Outside the checkout, for root alone, and only what is not there yet: a second
 can pin them before a host was ever reached.
 """
 
+import base64
 import hashlib
 import secrets
 import shutil
 from pathlib import Path
 
 from ops.errors import LabError
-from ops.lab import cgroups
+from ops.lab import cgroups, world
+from ops.lab.authority import make_pair
 from ops.lab.machine import must, run
 from ops.lab.plan import HOSTS, Lab, LabHost
 
@@ -23,12 +25,17 @@ VAULT_NAMES = (
     "haproxy_stats_password",
     "canary",  # found anywhere but in the vault, a secret has leaked
 )
+# Beside the inventory: the key by which the zone is changed, and who vouches for the ACME server.
+_ZONE_KEY = "zone-key"
+_AUTHORITY = "acme-authority.pem"
 
 
 def write_fleet(lab: Lab) -> None:
     """Write keys, inventory, known_hosts and vault, unless they are there."""
     lab.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     _make_key(lab.home / "id_ed25519", f"{lab.fleet} operator")
+    if not (lab.home / _ZONE_KEY).exists():
+        _write(lab.home / _ZONE_KEY, base64.b64encode(secrets.token_bytes(32)).decode())
     for host in HOSTS:
         _make_key(_host_key(lab, host), host.name)
         _furnish(lab, host)
@@ -69,6 +76,12 @@ def inventory(lab: Lab) -> str:
         'mail_from = "stillhere@stillhere.test"',
         "time_servers = []",
         f'rate_exempt = ["{lab.address(client)}/32", "{lab.address6(client)}/128"]',
+        "",
+        "[certificates]",
+        f'directory = "{world.ACME_DIRECTORY}"',
+        f'email = "hostmaster@{world.ZONE}"',
+        'dns = "rfc2136"',
+        f'authority = "{_AUTHORITY}"',
         "",
         "[operators.lab]",
         f'key = "{_public(lab.home / "id_ed25519")} lab"',
@@ -120,11 +133,26 @@ def _furnish(lab: Lab, host: LabHost) -> None:
     upper = lab.folder(host) / "upper"
     if (upper / "root").exists():
         return
-    for name, text in host_files(lab, host).items():
+    # The world's first: that a home of root's is there says that all the rest is.
+    for name, text in (_world_files(lab, host) | host_files(lab, host)).items():
         mode = 0o600 if name.startswith("root/") else 0o644
         _write(upper / name, text, mode)
-    for folder in (upper, upper / "etc", upper / "etc/ssh"):
-        folder.chmod(0o755)
+    for folder in ("", "etc", "etc/ssh", "etc/systemd/system"):
+        if (upper / folder).exists():
+            (upper / folder).chmod(0o755)
+
+
+def _world_files(lab: Lab, host: LabHost) -> dict[str, str]:
+    """Return what the world has besides, {} for every other host."""
+    if host.name != "world":
+        return {}
+    pair = make_pair(f"{host.name}.{world.ZONE}")
+    _write(lab.home / _AUTHORITY, pair.authority)
+    return world.files(lab, _zone_key(lab), pair)
+
+
+def _zone_key(lab: Lab) -> str:
+    return (lab.home / _ZONE_KEY).read_text("utf-8")
 
 
 def _host_key(lab: Lab, host: LabHost) -> Path:
@@ -155,11 +183,24 @@ def _write_vault(lab: Lab) -> None:
     make = [*gpg, "--passphrase", "", "--quick-generate-key", name, "future-default", "", "never"]
     must(cgroups.inside(cgroup, make), timeout_seconds=60)
     text = "".join(f'{name} = "{secrets.token_urlsafe(48)}"\n' for name in VAULT_NAMES)
+    text += "".join(f'{name} = "{value}"\n' for name, value in _zone_access(lab).items())
     vault = lab.home / "vault.toml.gpg"
     encrypt = [*gpg, "--recipient", name, "--output", f"{vault}.new", "--yes", "--encrypt"]
     must(cgroups.inside(cgroup, encrypt), stdin=text, timeout_seconds=60)
     vault.with_name(f"{vault.name}.new").chmod(0o600)
     vault.with_name(f"{vault.name}.new").rename(vault)
+
+
+def _zone_access(lab: Lab) -> dict[str, str]:
+    """Return how lego gets into the zone: its environment, as entries of the vault."""
+    return {
+        "dns_rfc2136_nameserver": f"world.{world.ZONE}:53",
+        "dns_rfc2136_tsig_key": f"{world.KEY_NAME}.",
+        "dns_rfc2136_tsig_algorithm": f"{world.KEY_ALGORITHM}.",
+        "dns_rfc2136_tsig_secret": _zone_key(lab),
+        "dns_rfc2136_polling_interval": "1",
+        "dns_rfc2136_sequence_interval": "1",  # seconds; 60 unless it is said
+    }
 
 
 def _write(path: Path, text: str, mode: int = 0o600) -> None:

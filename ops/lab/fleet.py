@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
 from ops.errors import LabError
-from ops.lab import cgroups, files, hosts, image, needs, network
+from ops.lab import cgroups, files, hosts, image, needs, network, world
 from ops.lab.lock import holding
 from ops.lab.plan import Lab, LabHost
 
@@ -73,6 +73,8 @@ def _started(lab: Lab, wanted: Sequence[LabHost]) -> list[LabHost]:
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         begun = list(threads.map(lambda host: hosts.start(lab, host), wanted))
         list(threads.map(lambda host: hosts.wait_until_ready(lab, host), wanted))
+    if lab.host("world") in wanted:
+        world.provide(lab)
     return [host for host, is_new in zip(wanted, begun, strict=True) if is_new]
 
 

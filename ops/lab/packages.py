@@ -43,6 +43,7 @@ KEPT = (
     "postgresql-client",
     "postgresql-contrib",
     "prometheus-node-exporter",
+    "python3-aiosmtpd",  # the world's mail server
     "python3-venv",
     "socat",
     "ssl-cert",

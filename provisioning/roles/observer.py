@@ -29,8 +29,17 @@ def resources(
         *releases.places(),
         *releases.data(),  # the collector's samples and incidents
         *(each for name, home in ACCOUNTS.items() for each in _account(name, home)),
+        *_certificates(),
     )
 
 
 def _account(name: str, home: str) -> tuple[Resource, ...]:
     return (User(name, home=home), Directory(home, mode=0o700, owner=name, group=name))
+
+
+def _certificates() -> tuple[Resource, ...]:
+    """Return what `fab certs.issue` needs: the account and both pairs are kept there."""
+    return (
+        Package("lego"),
+        Directory("/var/lib/stillhere-certificates", mode=0o700),
+    )

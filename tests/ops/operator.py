@@ -64,14 +64,16 @@ def copied(fleet: Fleet, folder: Path, old: str, new: str) -> str:
 
 
 @contextmanager
-def watched_processes(secret: str) -> Iterator[list[str]]:
+def watched_processes(
+    secret: str, places: tuple[str, ...] = ("cmdline", "environ")
+) -> Iterator[list[str]]:
     """Look at every process of the machine, the hosts' too, while something runs."""
     found, is_over = list[str](), threading.Event()
 
     def watch() -> None:
         while not is_over.wait(0.02):
             for process in Path("/proc").glob("[0-9]*"):
-                for name in ("cmdline", "environ"):
+                for name in places:
                     try:
                         if secret.encode() in (process / name).read_bytes():
                             found.append(f"{process.name} {name}")

@@ -7,8 +7,15 @@ import pytest
 from ops.errors import InventoryError
 from ops.fleets import find_fleet
 from ops.inventory import read_fleet
-from provisioning.fleet import Role
+from provisioning.fleet import Certificates, Role
 from tests.ops.inventories import HOST_KEY, inventory
+
+CERTIFICATES = """[certificates]
+directory = "https://acme.example.org:14000/dir"
+email = "me@example.org"
+dns = "rfc2136"
+"""
+HTTP = CERTIFICATES.replace("https:", "http:")
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -29,6 +36,14 @@ def test_a_fleet_is_read_whole(tmp_path: Path) -> None:
     assert [host.name for host in fleet.of_role(Role.APP_SERVER)] == ["app1", "app2", "app3"]
     assert fleet.host("db2").address6 == "2001:db8::17"
     assert fleet.operators[0].key == HOST_KEY
+
+
+def test_where_certificates_come_from_is_read(tmp_path: Path) -> None:
+    assert read_fleet(written(tmp_path, inventory())).certificates is None
+    text = inventory(changed={"[operators": f"{CERTIFICATES}[operators"})
+    assert read_fleet(written(tmp_path, text)).certificates == Certificates(
+        "https://acme.example.org:14000/dir", "me@example.org", "rfc2136"
+    )
 
 
 @pytest.mark.parametrize(
@@ -58,6 +73,10 @@ def test_a_fleet_is_read_whole(tmp_path: Path) -> None:
         ("[operators", 'rate_exempt = "10.0.0.0/8"\n[operators', 5, "a list of networks"),
         ("[operators", 'mail_server = "mail"\n[operators', 5, "a host name and a port"),
         ("[operators", 'mail_from = "ada"\n[operators', 5, "an e-mail address"),
+        ("[operators", "[certificates]\n[operators", 5, "[certificates] has no directory"),
+        ("[operators", 'certificates = "no"\n[operators', 5, "certificates is unknown in [fleet]"),
+        ("[operators", f'{CERTIFICATES}ca = "x"\n[operators', 9, "ca is unknown in [certificates]"),
+        ("[operators", f"{HTTP}\n[operators", 6, "an address that begins with https://"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_with_its_line(

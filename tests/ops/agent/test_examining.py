@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ops.agent import examining
-from tests.ops.certificates import certificate
+from tests.ops.self_signed import certificate
 
 
 @contextmanager

@@ -13,9 +13,9 @@ from provisioning.dsn import PASSWORD_FILE
 from provisioning.fleet import Fleet
 from provisioning.flows import POSTGRESQL
 from provisioning.releases import MARK
-from tests.ops.certificates import certificate
 from tests.ops.operator import copied, fab
 from tests.ops.rehearsal import Rehearsal
+from tests.ops.self_signed import certificate
 
 pytestmark = pytest.mark.lab
 Told = list[dict[str, str]]
