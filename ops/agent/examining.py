@@ -206,19 +206,23 @@ def mail(host: str, port: int) -> Answer:
     return {"code": code, "said": words.decode("utf-8", "replace").partition("\n")[0][:MOST_WORDS]}
 
 
-def health(address: str, port: int, path: str, name: str, signs: list[str]) -> Answer:
-    """Return the status that a program of this host answers with; `signs` are files to look for."""
+def health(address: str, port: int, path: str, name: str) -> Answer:
+    """Return the status that a server's program answers this host with."""
     import http.client
 
-    there = [sign for sign in signs if os.path.exists(sign)]
     line = http.client.HTTPConnection(address, port, timeout=CONNECT_SECONDS)
     try:
         line.request("GET", path, headers={"Host": name})
-        return {"there": there, "status": line.getresponse().status}
+        return {"status": line.getresponse().status}
     except (OSError, http.client.HTTPException) as error:
-        return {"there": there, "said": (str(error) or type(error).__name__)[:MOST_WORDS]}
+        return {"said": (str(error) or type(error).__name__)[:MOST_WORDS]}
     finally:
         line.close()
+
+
+def there(paths: list[str]) -> Answer:
+    """Return which of the files are there."""
+    return {"there": [path for path in paths if os.path.exists(path)]}
 
 
 EXAMINED: dict[str, Callable[..., Answer]] = {
@@ -229,4 +233,5 @@ EXAMINED: dict[str, Callable[..., Answer]] = {
     "writable": writable,
     "mail": mail,
     "health": health,
+    "there": there,
 }

@@ -1,4 +1,8 @@
-"""Do pages and receivers of every application server say that they are well."""
+"""Do pages and receivers of every application server say that they are well.
+
+The balancers are the ones who ask: receivers tell nobody else, and what HAProxy
+would hear is what counts.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,49 +15,63 @@ from provisioning.roles.app_server import MAINTENANCE
 
 SUBJECT = "health"
 WELL = 200
+_SIGNS = "signs of a release and of maintenance"
 
 
 def questions(fleet: Fleet, host: Host, _machines: Mapping[str, Machine]) -> Questions:
-    """Ask what HAProxy asks, through the same ports."""
-    if host.role is not Role.APP_SERVER:
+    """Ask servers what is there, and balancers what HAProxy asks, through the same ports."""
+    if host.role is Role.APP_SERVER:
+        return {_SIGNS: {"about": "there", "paths": [MARK, MAINTENANCE]}}
+    if host.role is not Role.LOAD_BALANCER:
         return {}
-    signs = [MARK, MAINTENANCE]
     return {
-        _name(port, path): {
+        _name(server, port, path): {
             "about": "health",
-            "address": host.address,
+            "address": server.address,
             "port": port,
             "path": path,
             "name": fleet.site if port == PAGES.port else fleet.pings,
-            "signs": signs,
         }
+        for server in fleet.of_role(Role.APP_SERVER)
         for port, path in _asked()
     }
 
 
 def lines(seen: Seen) -> Iterator[Line]:
-    """Yield a line for each answer; one for a host that has no release or is in maintenance."""
+    """Yield a line for each thing asked; one for a server that has no release."""
+    balancers = list(seen.reached(Role.LOAD_BALANCER))
     for host in seen.reached(Role.APP_SERVER):
-        answers = {one: seen.answer(host, _name(*one)) for one in _asked()}
-        there: list[str] = next((one["there"] for one in answers.values() if "there" in one), [])
-        if MARK not in there and not any("failed" in one for one in answers.values()):
-            words = "no release is there yet: fab deploy."
-            yield Line(SUBJECT, host.name, Level.NOTE, words)
-            continue
-        for (port, path), answer in answers.items():
-            if "failed" in answer:
-                yield not_examined(SUBJECT, host, answer)
-                continue
-            yield Line(SUBJECT, host.name, *judged(port, path, answer))
+        signs = seen.answer(host, _SIGNS)
+        if "failed" in signs:
+            yield not_examined(SUBJECT, host, signs)
+        elif MARK not in signs["there"]:
+            yield Line(SUBJECT, host.name, Level.NOTE, "no release is there yet: fab deploy.")
+        elif not balancers:
+            yield Line(SUBJECT, host.name, Level.NOTE, "no load balancer is there to ask it.")
+        else:
+            for port, path in _asked():
+                answers = {
+                    balancer.name: seen.answer(balancer, _name(host, port, path))
+                    for balancer in balancers
+                }
+                is_out = port == PAGES.port and MAINTENANCE in signs["there"]
+                yield Line(SUBJECT, host.name, *judged(port, path, answers, is_out=is_out))
 
 
-def judged(port: int, path: str, answer: Mapping[str, Any]) -> tuple[Level, str]:
-    """Return how one program is."""
-    if answer.get("status") == WELL:
+def judged(
+    port: int, path: str, answers: Mapping[str, Mapping[str, Any]], *, is_out: bool
+) -> tuple[Level, str]:
+    """Return how one program is, by what it answered to each balancer."""
+    bad = {
+        balancer: answer.get("failed") or answer.get("said") or f"answers {answer['status']}"
+        for balancer, answer in answers.items()
+        if answer.get("status") != WELL
+    }
+    if not bad:
         return Level.GREEN, f"{port} {path} is well"
-    said = answer.get("said") or f"answers {answer['status']}"
-    if port == PAGES.port and MAINTENANCE in answer["there"]:
+    if is_out:
         return Level.NOTE, f"{port} {path} is in maintenance: {MAINTENANCE} is there."
+    said = "; ".join(f"{balancer}: {words}" for balancer, words in bad.items())
     return Level.RED, f"{port} {path} is not well: {said}. journalctl -u 'stillhere-*'"
 
 
@@ -64,5 +82,5 @@ def _asked() -> Iterator[tuple[int, str]]:
         yield receiver.port, "/-/accepting"
 
 
-def _name(port: int, path: str) -> str:
-    return f"{SUBJECT} {port} {path}"
+def _name(server: Host, port: int, path: str) -> str:
+    return f"{SUBJECT} {server.name} {port} {path}"

@@ -33,24 +33,27 @@ def saying(answer: bytes) -> Iterator[int]:
         thread.join()
 
 
-def asked(port: int, signs: list[str] | None = None) -> examining.Answer:
-    return examining.health("127.0.0.1", port, "/-/pages", "still.example.org", signs or [])
+def asked(port: int) -> examining.Answer:
+    return examining.health("127.0.0.1", port, "/-/pages", "still.example.org")
 
 
 def test_a_program_that_answers_tells_its_status() -> None:
     with saying(b"HTTP/1.1 503 Not now\r\nContent-Length: 0\r\n\r\n") as port:
-        assert asked(port) == {"there": [], "status": 503}
+        assert asked(port) == {"status": 503}
 
 
-def test_a_program_that_is_away_or_speaks_no_http_is_an_answer_too(tmp_path: Path) -> None:
-    (tmp_path / "sign").touch()
+def test_a_program_that_is_away_or_speaks_no_http_is_an_answer_too() -> None:
     with socket.create_server(("127.0.0.1", 0)) as line:
         port = line.getsockname()[1]
-    away = asked(port, [str(tmp_path / "sign"), str(tmp_path / "other")])
-    assert away["there"] == [str(tmp_path / "sign")]
-    assert "refused" in away["said"]
+    assert "refused" in asked(port)["said"]
     with saying(b"SSH-2.0-nonsense\r\n") as port:
         assert "said" in asked(port)
+
+
+def test_files_that_are_there_are_named(tmp_path: Path) -> None:
+    (tmp_path / "sign").touch()
+    paths = [str(tmp_path / "sign"), str(tmp_path / "other")]
+    assert examining.there(paths) == {"there": [str(tmp_path / "sign")]}
 
 
 def test_one_question_that_fails_spoils_no_other(tmp_path: Path) -> None:

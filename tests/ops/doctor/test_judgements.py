@@ -1,6 +1,7 @@
 """What a doctor says about each answer: pure, each fault once."""
 
 import time
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
@@ -10,8 +11,6 @@ from ops.doctor import certificates, clocks, database, disks, health, names
 from ops.doctor.seen import Clock, Level
 from ops.inventory import read_fleet
 from provisioning.fleet import Fleet
-from provisioning.releases import MARK
-from provisioning.roles.app_server import MAINTENANCE
 from tests.ops.inventories import inventory
 
 GIB = 2**30
@@ -191,11 +190,13 @@ def test_exactly_one_database_takes_writes() -> None:
 # Health.
 
 
-def test_pages_and_receivers_are_judged() -> None:
-    ours = {"there": [MARK]}
-    in_maintenance = {"there": [MARK, MAINTENANCE], "status": 503}
-    assert health.judged(8080, "/-/pages", ours | {"status": 200})[0] is Level.GREEN
-    assert health.judged(8080, "/-/pages", ours | {"status": 503})[0] is Level.RED
-    assert health.judged(8080, "/-/pages", ours | {"said": "refused"})[0] is Level.RED
-    assert health.judged(8080, "/-/pages", in_maintenance)[0] is Level.NOTE
-    assert health.judged(8100, "/-/prompt", in_maintenance)[0] is Level.RED
+def test_pages_and_receivers_are_judged_by_what_every_balancer_hears() -> None:
+    def judged(*answers: Mapping[str, object], is_out: bool = False) -> tuple[Level, str]:
+        heard = {f"lb{number}": answer for number, answer in enumerate(answers, start=1)}
+        return health.judged(8080, "/-/pages", heard, is_out=is_out)
+
+    well, busy, away = {"status": 200}, {"status": 503}, {"said": "refused"}
+    assert judged(well, well) == (Level.GREEN, "8080 /-/pages is well")
+    assert judged(well, busy)[0] is Level.RED
+    assert "lb1: refused; lb2: answers 503." in judged(away, busy)[1]
+    assert judged(busy, busy, is_out=True)[0] is Level.NOTE
