@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from ops.applying import Result, apply_plan
@@ -14,7 +15,7 @@ from ops.changes import Change
 from ops.plan import Plan
 from ops.reading import read_plan, sessions_with
 from ops.secrets import read_vault, vault_of
-from provisioning.fleet import Fleet
+from provisioning.fleet import Fleet, Role
 
 ROOT = Path(__file__).parents[2]
 EMPTY, FAILED, PENDING = 0, 1, 2  # how `fab plan` ends
@@ -41,13 +42,18 @@ def plan_of(fleet: Fleet) -> Plan:
 
 
 def apply_here(
-    fleet: Fleet, told: Callable[[str, Change], None], answer_seconds: int = 60
+    fleet: Fleet,
+    told: Callable[[str, Change], None],
+    answer_seconds: int = 60,
+    only: Role | None = None,
 ) -> list[Result]:
+    """Apply what is planned, of one role's hosts or of all."""
     with sessions_with(fleet, ("test@here", "a test")) as sessions:
         found = read_plan(fleet, read_vault(vault_of(fleet.path)), sessions, lambda: None)
         for host in fleet.hosts:
             sessions.of(host).patience_seconds = answer_seconds
-        return apply_plan(found, sessions, Audit(fleet.name, "a test"), told)
+        wanted = tuple(each for each in found.hosts if only in (None, each.host.role))
+        return apply_plan(replace(found, hosts=wanted), sessions, Audit(fleet.name, "a test"), told)
 
 
 def nothing_told(_host: str, _change: Change) -> None:
