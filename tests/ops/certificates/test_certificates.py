@@ -147,7 +147,7 @@ def test_a_balancer_whose_clients_do_not_get_them_keeps_the_old_and_the_next_is_
     files = ["sh", "-c", f"sha256sum {LIVE}/*"]
     there = rehearsal.run("lb1", files)
     # A reload that says that all went well, and did nothing.
-    drop_in = "/run/systemd/system/haproxy.service.d/deaf.conf"
+    drop_in = "/run/systemd/system/haproxy.service.d/zz-deaf.conf"
     deaf = f"mkdir -p {drop_in.rpartition('/')[0]}; echo '[Service]\nExecReload=' > {drop_in}"
     reread = "systemctl daemon-reload"
     rehearsal.run("lb1", ["sh", "-c", f"{deaf}; echo ExecReload=true >> {drop_in}; {reread}"])
