@@ -30,6 +30,8 @@ UNKNOWN_ACCOUNT = "accountDoesNotExist"
 KEY = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S
 )
+SMALL_TALK = re.compile(r"\[(INFO|WARN)\]")
+STAMP = re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d ")
 
 Handshake = dict[str, str]
 
@@ -180,8 +182,8 @@ def lego(command: list[str], environment: dict[str, str]) -> str:
 
 def reason(said: str, environment: dict[str, str]) -> str:
     """Return its last words, on one line, with nothing that was given to it in confidence."""
-    lines = [line for line in said.splitlines() if line.strip() and "[INFO]" not in line]
-    words = " ".join(" ".join(lines or said.splitlines()).split())
+    lines = [line for line in said.splitlines() if line.strip() and not SMALL_TALK.search(line)]
+    words = " ".join(" ".join(STAMP.sub("", line) for line in lines or [said]).split())
     for name, secret in environment.items():
         if len(secret) > 3:
             words = words.replace(secret, f"<{name}>")

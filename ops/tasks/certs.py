@@ -11,8 +11,7 @@ from fabric import task
 from invoke.exceptions import Exit
 
 from ops.audit import Audit, operator
-from ops.certificates.installing import Ended, refuse_bad
-from ops.certificates.installing import install as install_pairs
+from ops.certificates.installing import Ended, Installation, refuse_bad
 from ops.certificates.ordering import (
     Pairs,
     due,
@@ -114,15 +113,8 @@ def _bring(
         _order(described, observer, wanted, audit, console)
         pairs = read_pairs(observer)
         refuse_bad(pairs, names, datetime.now(UTC))
-        ended = install_pairs(
-            balancers,
-            sessions.of,
-            observer,
-            pairs,
-            names,
-            audit,
-            lambda text: console.say(f"  {text}"),
-        )
+        to_all = Installation(observer, pairs, names, audit, lambda text: console.say(f"  {text}"))
+        ended = to_all.bring(balancers, sessions.of)
     _end(ended, pairs, console)
 
 

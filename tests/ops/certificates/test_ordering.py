@@ -73,8 +73,9 @@ def test_what_is_not_described_is_asked_for(fleet: Fleet) -> None:
 
 
 def test_legos_reason_is_what_it_says_without_small_talk_and_secrets() -> None:
-    said = "2026/03/01 [INFO] acme: use dns-01\n2026/03/01 Could not:\n\terror: key tok3n bad\n"
-    assert reason(said, {"TOKEN": "tok3n"}) == "2026/03/01 Could not: error: key <TOKEN> bad"
+    begin = "2026/03/01 12:00:00"
+    said = f"{begin} [INFO] use dns-01\n{begin} Could not:\n\terror: key tok3n bad\n"
+    assert reason(said, {"TOKEN": "tok3n"}) == "Could not: error: key <TOKEN> bad"
     assert reason("[INFO] only this\n", {}) == "[INFO] only this"
 
 
