@@ -14,6 +14,11 @@ from tests.ops.operator import fab, watched_processes
 from tests.ops.rehearsal import Rehearsal
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put tests of bare hosts first: what `applied` makes of them has a firewall."""
+    items.sort(key=lambda item: "applied" in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
     """Give a lab that is up, one for all tests of the run; with it goes the mark `lab`."""

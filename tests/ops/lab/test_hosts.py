@@ -40,7 +40,7 @@ def test_a_host_is_a_whole_debian_with_nothing_failed(lab: Lab) -> None:
 def test_packages_are_installed_without_any_network(troubled_lab: Lab) -> None:
     lab = troubled_lab
     install = "apt-get -qq update && apt-get -qq install --yes knot && systemctl is-active knot"
-    done = hosts.execute(lab, lab.host("world"), ["sh", "-c", install], timeout_seconds=120)
+    done = hosts.execute(lab, lab.host("client"), ["sh", "-c", install], timeout_seconds=120)
     assert done.stdout.splitlines()[-1] == "active", done.stderr
 
 
