@@ -14,6 +14,17 @@ from tests.ops.operator import fab, watched_processes
 from tests.ops.rehearsal import Rehearsal
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put tests of bare hosts first, and those of a deployed fleet last.
+
+    What `applied` makes of the hosts has a firewall, what `deployed` makes runs the product.
+    """
+    stages = ("applied", "deployed")
+    items.sort(
+        key=lambda item: [name in getattr(item, "fixturenames", ()) for name in stages[::-1]]
+    )
+
+
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
     """Give a lab that is up, one for all tests of the run; with it goes the mark `lab`."""

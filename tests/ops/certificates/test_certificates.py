@@ -16,7 +16,10 @@ from tests.ops.rehearsal import Rehearsal
 
 pytestmark = pytest.mark.lab
 
-NAME_SERVER = "stillhere-world-dns.service"
+_NO_AUTHORITY = (
+    "table inet no_authority { chain out { type filter hook output priority 0;"
+    " tcp dport 14000 reject with tcp reset; } }"  # pebble, on world
+)
 
 
 def test_clients_of_both_kinds_verify_what_both_balancers_show(client: Client) -> None:
@@ -113,11 +116,11 @@ def test_when_lego_fails_all_stays_as_it_was_and_its_reason_is_said(
 ) -> None:
     before, kept = client.serials(), kept_pairs(client.fleet)
     secret = read_vault(vault_of(client.fleet.path))["dns_rfc2136_tsig_secret"].reveal()
-    rehearsal.run("world", ["systemctl", "stop", NAME_SERVER])
+    rehearsal.run("obs1", ["nft", _NO_AUTHORITY])
     try:
         failed = fab("certs.renew", "--force", "--fleet", str(client.fleet.path))
     finally:
-        rehearsal.run("world", ["systemctl", "start", NAME_SERVER])
+        rehearsal.run("obs1", ["nft", "delete table inet no_authority"])
     assert failed.returncode == FAILED
     assert "lego got no certificate" in failed.stderr
     assert "connection refused" in failed.stderr
