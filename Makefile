@@ -54,6 +54,10 @@ requirements: ## Pin the newest versions that requirements/*.in allow
 docs: setup ## Write the table of docs/settings.md anew
 	$(BIN)/python -m tests.app.settings_table
 
+.PHONY: golden
+golden: setup ## Write what the fleet's hosts would get anew, to be reviewed like code
+	$(BIN)/python -m tests.provisioning.goldens
+
 .PHONY: clean
 clean: ## Delete what can be made again; the data stays
 	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -45,9 +45,8 @@ def resources(
 
 def without_cluster() -> tuple[Resource, ...]:
     """Return PostgreSQL as a program: its package would start a cluster, were it not told."""
-    told = "# Written by fab apply.\ncreate_main_cluster = false\n"
     return (
-        File("/etc/postgresql-common/createcluster.conf", told),
+        File("/etc/postgresql-common/createcluster.conf", render("createcluster.conf")),
         Package("postgresql"),
     )
 
@@ -69,9 +68,10 @@ def _version_of_main(machine: Machine) -> str:
 
 def _first_cluster(version: str) -> Resource:
     why = "no database host has a cluster: this one becomes the primary"
+    there = f"/etc/postgresql/{version}/main/postgresql.conf"
     return Command(
         "postgresql-cluster",
-        check=("sh", "-c", f"[ -e /etc/postgresql/{version}/main ] || {{ echo '{why}'; exit 1; }}"),
+        check=("sh", "-c", f"[ -e {there} ] || {{ echo '{why}'; exit 1; }}"),
         run=("sh", "-c", render("make-cluster.sh", version=version)),
     )
 

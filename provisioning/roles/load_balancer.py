@@ -95,7 +95,7 @@ def _haproxy(fleet: Fleet, host: Host, machine: Machine) -> tuple[Resource, ...]
         *errors,
         File(KEEP_STATE, _text_of("keep_state.py")),
         File(DROP_IN, render("haproxy.service.conf", keep_state=KEEP_STATE, config=CONFIG)),
-        File(CONFIG, config, validate=("haproxy", "-c", "-q", "-f", "{}")),
+        File(CONFIG, config, validate=("haproxy", "-c", "-f", "{}")),
         Unit(
             "haproxy.service",
             reads=(CONFIG, DROP_IN, KEEP_STATE, *(error.path for error in errors)),

@@ -1,8 +1,8 @@
 # Make the fleet's first cluster, where there never was one.
 set -eu
-for there in /etc/postgresql/*/*/postgresql.conf /var/lib/postgresql/*/*; do
+for there in /etc/postgresql/*/* /var/lib/postgresql/*/*; do
 	[ ! -e "$there" ] || {
-		echo "$there is there: a cluster is never made anew" >&2
+		echo "$there is there: a cluster is never made anew. Remove by hand what is no cluster." >&2
 		exit 1
 	}
 done

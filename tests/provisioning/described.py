@@ -1,0 +1,44 @@
+"""A fleet without servers, and what its hosts are described to be."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from ops.inventory import read_fleet
+from provisioning.fleet import Fleet, Machine, Role
+from provisioning.resources import File, Resource
+from provisioning.roles import SECRETS, resources_of
+from tests.ops.inventories import inventory
+
+PLAIN = {name: f"the-{name.replace('_', '-')}" for name in SECRETS}
+MAIL = 'mail_server = "mail.example.org:587"\nmail_from = "still@example.org"\n'
+CLUSTERS = {"12": "15/main", "13": "17/main"}
+
+
+def described_fleet(more: str = MAIL) -> Fleet:
+    """Return a fleet of all roles; `more` are lines of its [fleet]."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "berlin.toml"
+        path.write_text(inventory(changed={"[fleet]\n": f"[fleet]\n{more}"}), "utf-8")
+        return read_fleet(path)
+
+
+def machine(debian: str = "13", clusters: tuple[str, ...] = ()) -> Machine:
+    return Machine(debian, 4 * 2**30, 2, 524_288, False, clusters, "applied", 0.0)
+
+
+def machines(fleet: Fleet, debian: str = "13") -> dict[str, Machine]:
+    """Return facts of all hosts, as they are when the fleet has its primary."""
+    found = {host.name: machine(debian) for host in fleet.hosts}
+    first, *_ = fleet.of_role(Role.DATABASE)
+    return found | {first.name: machine(debian, (CLUSTERS[debian],))}
+
+
+def resources(
+    fleet: Fleet, name: str, known: Mapping[str, Machine], secrets: Mapping[str, str] = PLAIN
+) -> tuple[Resource, ...]:
+    return resources_of(fleet, fleet.host(name), known, secrets)
+
+
+def files(resources: tuple[Resource, ...]) -> dict[str, File]:
+    return {each.path: each for each in resources if isinstance(each, File)}
