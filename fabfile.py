@@ -2,11 +2,12 @@
 
 from invoke.collection import Collection
 
-from ops.tasks import fleet, lab, load_balancers, net, secrets
+from ops.tasks import deploy, fleet, lab, load_balancers, net, secrets
 
 namespace = Collection(
     fleet.plan,
     fleet.apply,
+    deploy=Collection.from_module(deploy),
     lab=Collection.from_module(lab),
     lb=Collection.from_module(load_balancers),
     net=Collection.from_module(net),

@@ -12,6 +12,7 @@ agent, which lets go of the operators' lock. Only Python 3.11's own library here
     {"ask": "haproxy", "commands": [...]}     -> {"answers": [...]}, what its socket says
     {"ask": "doors"}, {"ask": "probe", ...}   -> see ops/agent/probing
     {"ask": "releases"}, "make_room", "unpack", "publish", "switch", "let_go": see releasing
+    {"ask": "standing"}, "set_mark", "manage", "fetch" and others: see deploying
 """
 
 import fcntl
@@ -25,6 +26,17 @@ from typing import Any, TextIO
 from ops.agent.balancing import haproxy
 from ops.agent.changing import change
 from ops.agent.commands import LOCK, Failed
+from ops.agent.deploying import (
+    fetch,
+    manage,
+    restart_services,
+    see_database,
+    services,
+    set_maintenance,
+    set_mark,
+    standing,
+    stop_notifier,
+)
 from ops.agent.guarding import confirm
 from ops.agent.probing import doors, probe
 from ops.agent.releasing import let_go, make_room, publish, releases, switch, unpack
@@ -74,4 +86,13 @@ ASKED: dict[str, Callable[..., dict[str, Any]]] = {
     "publish": publish,
     "switch": switch,
     "let_go": let_go,
+    "standing": standing,
+    "set_mark": set_mark,
+    "set_maintenance": set_maintenance,
+    "stop_notifier": stop_notifier,
+    "restart_services": restart_services,
+    "services": services,
+    "manage": manage,
+    "fetch": fetch,
+    "see_database": see_database,
 }
