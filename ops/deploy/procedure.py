@@ -16,7 +16,7 @@ from ops.deploy.rolling import RollStopped, roll
 from ops.deploy.standing import Standing, standings
 from ops.errors import HostError, Refused, Stopped
 from ops.release import Release, bring, prune, switch
-from provisioning.fleet import Host, Role
+from provisioning.fleet import Host
 
 Asked = Callable[[], bool]
 

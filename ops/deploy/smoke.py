@@ -29,20 +29,23 @@ class Question:
     path: str
 
 
-def health(fleet: Fleet, server: Host, *, in_maintenance: bool = False) -> Mapping[Question, Any]:
+Asked = dict[Question, tuple[int, ...]]  # with the answers that are right
+
+
+def health(fleet: Fleet, server: Host, *, in_maintenance: bool = False) -> Asked:
     """Return what the balancers' own checks ask, with the answers that are right."""
-    asked = {Question(server.address, PAGES.port, fleet.site, "/-/pages"): _OK}
-    if in_maintenance:
-        asked = {}
+    asked: Asked = {}
+    if not in_maintenance:
+        asked[Question(server.address, PAGES.port, fleet.site, "/-/pages")] = _OK
     for service in RECEIVER:
         for path in ("/-/prompt", "/-/accepting"):
             asked[Question(server.address, service.port, fleet.pings, path)] = _OK
     return asked
 
 
-def work(fleet: Fleet, server: Host) -> Mapping[Question, Any]:
+def work(fleet: Fleet, server: Host) -> Asked:
     """Return what people and jobs ask, with the answers that are right."""
-    asked = {Question(server.address, PAGES.port, fleet.site, "/sign-in/"): _OK}
+    asked: Asked = {Question(server.address, PAGES.port, fleet.site, "/sign-in/"): _OK}
     for service in RECEIVER:
         asked[Question(server.address, service.port, fleet.pings, _NOBODYS)] = _TAKEN
     return asked
@@ -65,7 +68,7 @@ def smoke(desk: Desk, server: Host, *, in_maintenance: bool = False) -> str:
     return "health, sign-in page, a ping to each receiver"
 
 
-def _wrong(desk: Desk, asked: Mapping[Question, Any]) -> list[str]:
+def _wrong(desk: Desk, asked: Asked) -> list[str]:
     """Return what was answered wrongly, to any balancer."""
     questions = list(asked)
 
@@ -74,10 +77,15 @@ def _wrong(desk: Desk, asked: Mapping[Question, Any]) -> list[str]:
             "fetch", answer_seconds=ASK_SECONDS, questions=[asdict(one) for one in questions]
         )["answers"]
         return [
-            f"{balancer.name} asked {question.path} on port {question.port}: "
-            f"{answer['status'] or 'no answer'} {answer['said'].strip()[:80] if not answer['status'] else ''}".rstrip()
+            f"{balancer.name} asked {question.path} on port {question.port}: {_said(answer)}"
             for question, answer in zip(questions, answers, strict=True)
             if answer["status"] not in asked[question]
         ]
 
     return [line for some in at_once(one, desk.hosts(Role.LOAD_BALANCER)) for line in some]
+
+
+def _said(answer: Mapping[str, Any]) -> str:
+    if answer["status"]:
+        return f"status {answer['status']}"
+    return f"no answer: {answer['said'][:80]}"

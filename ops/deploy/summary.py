@@ -74,12 +74,12 @@ def _of_host(one: Standing, seen: Seen) -> Iterator[str]:
     name = one.host.name
     if one.mark:
         what = f"{one.mark.get('why')} by {one.mark.get('by')} since {one.mark.get('since')}"
-        yield f"{name}: {what} is under way or was cut off. A deploy finishes it; see fab lb.status."
+        yield f"{name}: {what} is under way, or was cut off: then a deploy finishes it."
     if one.serves and one.running != {one.on.current}:
         runs = ", ".join(sorted(each or "nothing" for each in one.running))
         yield f"{name}: has {one.on.current or 'none'} and runs {runs}. A deploy restarts it."
     if one.maintenance is not None:
-        yield f"{name}: in maintenance by hand: {one.maintenance.strip()}. fab lb.ready {name} ends it."
+        yield f"{name}: in maintenance: {one.maintenance.strip()}. fab lb.ready {name} ends it."
     if one.serves and not one.mark and (how := on_balancers(seen, one.host)) != "up":
         yield f"{name}: on the balancers: {how}."
 

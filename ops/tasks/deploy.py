@@ -14,7 +14,7 @@ from ops.console import Console
 from ops.deploy import procedure, summary
 from ops.deploy.balancers import Seen, seen_by_balancers
 from ops.deploy.desk import Desk
-from ops.deploy.plan import ORDER
+from ops.deploy.plan import ORDER, made_plan
 from ops.deploy.standing import Standing, standings
 from ops.deploy.stopping import Stopping
 from ops.deploy.telling import Telling
@@ -80,7 +80,7 @@ def rollback(
                 f"{', '.join(missing)} does not have {target}. "
                 f"fab deploy --fleet {desk.fleet.name} --commit {target} brings it."
             )
-        plan = procedure.made_plan(target, {one.host.name: one for one in plan.standings})
+        plan = made_plan(target, {one.host.name: one for one in plan.standings})
         outcome = procedure.roll_back(desk, plan, lambda: _confirmed(desk, yes, target))
         _finish(desk, outcome)
 
@@ -118,7 +118,9 @@ def _desk(fleet: Fleet, console: Console, without: str, why: str) -> Iterator[De
 
 
 def _telling(fleet: Fleet, console: Console) -> Telling:
-    return Telling(console, max(len(host.name) for host in fleet.hosts))
+    return Telling(
+        console, max(len(name) for name in ("tables", *(host.name for host in fleet.hosts)))
+    )
 
 
 def _confirmed(desk: Desk, yes: bool, release_id: str) -> bool:
