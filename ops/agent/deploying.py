@@ -9,6 +9,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import subprocess
 import syslog
 import time
@@ -33,6 +34,7 @@ SERVICES = [
 ]
 ANSWER_SECONDS = 5
 MOST_SAID = 4_000
+REASON = r"[A-Za-z_.]*(Error|Exception)\b|.*cannot run"  # the last line of a traceback, or ours
 
 
 def standing() -> dict[str, Any]:
@@ -141,13 +143,19 @@ def services() -> dict[str, Any]:
 
 
 def last_words(units: list[str]) -> str:
-    """Return the end of what units have said."""
+    """Return what units have said of why they do not stay up, as far as that can be told."""
     if not units:
         return ""
-    lines = [word for name in units for word in ("--unit", name)]
-    asked = ["journalctl", *lines, "--lines=12", "--no-pager", "--output=cat"]
+    named = [word for name in units for word in ("--unit", name)]
+    asked = ["journalctl", *named, "--since=-60s", "--lines=200", "--no-pager", "--output=cat"]
     said = subprocess.run(asked, capture_output=True, timeout=30)
-    return said.stdout.decode("utf-8", "replace").strip()[-MOST_SAID:]
+    lines = said.stdout.decode("utf-8", "replace").strip().splitlines()
+    reasons = [
+        line
+        for line in lines
+        if re.match(r"(?!Traceback)[A-Za-z_.]*(Error|Exception)\b|.*cannot run", line)
+    ]
+    return "\n".join(dict.fromkeys([*reasons, *lines[-4:]]))[-MOST_SAID:]
 
 
 def manage(release: str, arguments: list[str], seconds: int) -> dict[str, Any]:

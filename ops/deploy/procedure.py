@@ -58,7 +58,7 @@ def deploy(desk: Desk, release: Release, allow: Sequence[str], asked: Asked) -> 
     with desk.telling.step("check", "all") as step:
         check(desk, release.id)
         step.words = "the settings of all application servers"
-    with desk.telling.step("migrations?", "tables") as step:
+    with desk.telling.step("migrations?", "db") as step:
         migrations = pending(desk, release.id, allow)
         step.words = f"pending: {', '.join(migrations)}" if migrations else "none pending"
     if not plan.work and not migrations:
@@ -68,7 +68,7 @@ def deploy(desk: Desk, release: Release, allow: Sequence[str], asked: Asked) -> 
     with desk.stopping.watched():
         try:
             if migrations:
-                with desk.telling.step("migrate", "tables") as step:
+                with desk.telling.step("migrate", "db") as step:
                     migrate(desk, release.id, allow)
                     step.words = f"{len(migrations)} migrations"
         except HostError as error:

@@ -12,6 +12,7 @@ from provisioning.flows import PAGES, RECEIVER
 
 HEALTH_SECONDS = 30.0
 ASK_SECONDS = 90
+_DOWN = "does not stay up: "
 _OK = (200,)
 # Nobody's check: it goes through journal and drain to the database all the same, whose word is
 # 404. 200 means that the drain did not say so in time: then the database is what is slow.
@@ -32,7 +33,7 @@ class Question:
 Asked = dict[Question, tuple[int, ...]]  # with the answers that are right
 
 
-def health(fleet: Fleet, server: Host, *, in_maintenance: bool = False) -> Asked:
+def health(fleet: Fleet, server: Host, in_maintenance: bool) -> Asked:
     """Return what the balancers' own checks ask, with the answers that are right."""
     asked: Asked = {}
     if not in_maintenance:
@@ -54,18 +55,26 @@ def work(fleet: Fleet, server: Host) -> Asked:
 def smoke(desk: Desk, server: Host, *, in_maintenance: bool = False) -> str:
     """Wait until the server is healthy, then have each balancer try it. ChangeFailed if not."""
     deadline = time.monotonic() + HEALTH_SECONDS
-    while wrong := _wrong(desk, health(desk.fleet, server, in_maintenance=in_maintenance)):
-        units = desk.of(server).ask("services", answer_seconds=ASK_SECONDS)
-        if units["said"] or time.monotonic() > deadline:
-            said = f"\n{units['said']}" if units["said"] else ""
-            raise ChangeFailed(f"{server.name}: not healthy: {wrong[0]}{said}")
+    while wrong := _down(desk, server) or _wrong(desk, health(desk.fleet, server, in_maintenance)):
+        if time.monotonic() > deadline or wrong[0].startswith(_DOWN):
+            raise ChangeFailed(f"{server.name}: not healthy: {wrong[0]}")
         desk.stopping.pause()
     if wrong := _wrong(desk, work(desk.fleet, server)):
         raise ChangeFailed(f"{server.name}: the smoke test failed: {'; '.join(wrong)}")
-    units = desk.of(server).ask("services", answer_seconds=ASK_SECONDS)
-    if bad := [name for name, one in units["units"].items() if one["active"] != "active"]:
-        raise ChangeFailed(f"{server.name}: {', '.join(bad)} does not run.\n{units['said']}")
+    if wrong := _down(desk, server, must_run=True):
+        raise ChangeFailed(f"{server.name}: {wrong[0]}")
     return "health, sign-in page, a ping to each receiver"
+
+
+def _down(desk: Desk, server: Host, *, must_run: bool = False) -> list[str]:
+    """Return why the server's programs do not stay up; with `must_run` also who has not begun."""
+    said = desk.of(server).ask("services", answer_seconds=ASK_SECONDS)
+    bad = [
+        name
+        for name, one in said["units"].items()
+        if one["active"] in ("failed", "failing") or (must_run and one["active"] != "active")
+    ]
+    return [f"{_DOWN}{', '.join(bad)}\n{said['said']}"] if bad else []
 
 
 def _wrong(desk: Desk, asked: Asked) -> list[str]:

@@ -116,3 +116,14 @@ def release_before(found: Sequence[Standing]) -> str:
 def lacking(release_id: str, found: Sequence[Standing]) -> list[str]:
     """Return the hosts that do not have the release any more, or never had it."""
     return [one.host.name for one in found if not one.on.has(release_id)]
+
+
+def first_user(server: Host) -> str:
+    """Return the command that makes a user and a project, on a server that has a release."""
+    return (
+        f"  ssh root@{server.address} systemd-run --quiet --pipe --wait --uid=stillhere "
+        "--property=WorkingDirectory=/srv/stillhere/current "
+        "--property=EnvironmentFile=/etc/stillhere/app.env "
+        "--setenv=PYTHONPATH=.:site-packages "
+        "python3 manage.py bootstrap --email YOU@EXAMPLE.ORG"
+    )

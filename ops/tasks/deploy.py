@@ -147,18 +147,17 @@ def _finish(desk: Desk, outcome: procedure.Outcome) -> None:
         for line in summary.next_commands(fleet, outcome.release_id, found):
             telling.say(line)
         raise Exit(code=1)
-    _say_how_to_begin(telling.say, fleet, found, outcome)
+    if outcome.had_work:
+        _say_how_to_begin(telling.say, found)
     if wrong:
         raise Exit(code=PENDING)
 
 
-def _say_how_to_begin(
-    say: Callable[[str], None], fleet: Fleet, found: summary.Found, outcome: procedure.Outcome
-) -> None:
+def _say_how_to_begin(say: Callable[[str], None], found: summary.Found) -> None:
     servers = [one for one in found.values() if isinstance(one, Standing) and one.serves]
-    if outcome.had_work and servers and not any(one.on.previous for one in servers):
-        name = servers[0].host.name
-        say(f"The first release. docs/runbooks/deploy.md says how {name} makes the first user.")
+    if servers and not any(one.on.previous for one in servers):
+        say("This was the first release. The first user is made by:")
+        say(summary.first_user(servers[0].host))
 
 
 def _state(desk: Desk) -> tuple[dict[str, Standing | str], Seen]:

@@ -50,7 +50,7 @@ class Stage:
     fleet: Fleet
     scratch: Scratch
     environment: Mapping[str, str]
-    first: str = ""
+    base: str = ""
     ping_key: str = ""
 
     def run(self, host: str, command: str) -> str:
@@ -58,8 +58,8 @@ class Stage:
 
     def begin(self) -> None:
         """Bring the first release out, make a user, and have its checks made by pings."""
-        self.first = self.scratch.git("rev-parse", "HEAD")
-        done = self.deploy(self.first)
+        self.base = self.scratch.git("rev-parse", "HEAD")
+        done = self.deploy(self.base)
         assert done.returncode == 0, done.stdout + done.stderr
         made = self.run("app1", f"{_MANAGE} bootstrap --email a@example.org --new-keys --json")
         self.ping_key = json.loads(made)["ping_key"]
@@ -72,8 +72,8 @@ class Stage:
         return [f"{self.ping_key}/traffic-{number}" for number in range(_TARGETS)]
 
     def release(self, subject: str, path: str = "app/wsgi.py", add: str = "") -> str:
-        """Return a commit that is the first one, with something at the end of a file."""
-        self.scratch.git("reset", "--hard", "--quiet", self.first)
+        """Return a commit on top of what serves, with something at the end of a file."""
+        self.scratch.git("reset", "--hard", "--quiet", self.base)
         file = self.scratch.root / path
         file.parent.mkdir(parents=True, exist_ok=True)
         before = file.read_text("utf-8") if file.exists() else ""
@@ -107,6 +107,12 @@ class Stage:
             if one["server"] == server or one["server"].startswith(f"{server}-")
         }
 
+    def all_serve(self) -> bool:
+        """Tell whether the application servers have and run the base, and are up everywhere."""
+        found = self.releases()
+        is_up = all(self.lb_states(name) == {("UP", "ready")} for name in APPS)
+        return is_up and {found[name] for name in APPS} == {self.base[:12]}
+
     def all_have(self, commit: str) -> bool:
         """Tell whether every host has and runs the release, and all serve."""
         is_up = all(self.lb_states(name) == {("UP", "ready")} for name in APPS)
@@ -127,6 +133,8 @@ class Stage:
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
             process.wait(30)
+            assert process.stdout
+            process.stdout.close()
 
     def curl(self, balancer: str, family: int, url: str) -> str:
         """Return the status that the client gets, over TLS as anybody makes it."""
