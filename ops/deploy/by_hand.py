@@ -12,6 +12,7 @@ from ops.deploy.balancers import (
 )
 from ops.deploy.desk import Desk
 from ops.deploy.drained import unmark
+from ops.deploy.smoke import smoke
 from ops.errors import HostError, Refused
 from provisioning.fleet import Host
 
@@ -40,8 +41,10 @@ def take_out(desk: Desk, server: Host, state: Admin, *, even_last: bool = False)
 
 
 def take_in(desk: Desk, server: Host) -> None:
-    """Let a server serve again. HostError when it does not come up."""
+    """Let a server serve again. HostError when it is not healthy, or does not come up."""
     _maintenance(desk, server, "")
+    with desk.telling.step("smoke test", server.name) as step:
+        step.words = smoke(desk, server)
     unmark(desk, server)
     with desk.telling.step("ready", server.name) as step:
         tell(desk, server, Admin.READY)

@@ -1,14 +1,20 @@
 """The operator wants to stop, or their line is gone: this is where that waits for a safe place."""
 
+import contextlib
+import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from ops.errors import Stopped
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_NAMES = {
+    signal.SIGINT: "Ctrl-C",
+    signal.SIGTERM: "SIGTERM",
+    signal.SIGHUP: "the end of the terminal",
+}
 PAUSE_SECONDS = 0.25
 
 
@@ -19,15 +25,14 @@ class Stopping:
     taken for the next.
     """
 
-    def __init__(self, told: Callable[[str], None]) -> None:
-        self._told = told
+    def __init__(self) -> None:
         self._because = ""
         self._is_ignored = False
 
     @contextmanager
     def watched(self) -> Iterator[None]:
         """Take signals over for a while; what they did before is restored."""
-        before = {number: signal.signal(number, self._note) for number in _SIGNALS}
+        before = {number: signal.signal(number, self._note) for number in _NAMES}
         try:
             yield
         finally:
@@ -56,9 +61,13 @@ class Stopping:
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         if self._because:
-            self._told("Putting back first what is begun; wait. (kill -9 leaves it: deploy again.)")
+            _write("Putting back first what is begun; wait. (kill -9 leaves it: deploy again.)")
             return
-        self._because = {signal.SIGINT: "Ctrl-C", signal.SIGHUP: "a lost terminal"}.get(
-            signal.Signals(number), signal.Signals(number).name
-        )
-        self._told(f"{self._because}: stopping at the next safe place.")
+        self._because = _NAMES[signal.Signals(number)]
+        _write(f"{self._because}: stopping at the next safe place.")
+
+
+def _write(text: str) -> None:
+    """Write past the console: it may be in the middle of a line, and holds its lock then."""
+    with contextlib.suppress(OSError):
+        os.write(2, f"\n{text}\n".encode())

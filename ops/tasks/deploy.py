@@ -92,7 +92,7 @@ def status(_: Any, fleet: str = "", json: bool = False) -> None:
     described = find_fleet(fleet)
     with speaking(console), sessions_with(described) as sessions:
         desk = Desk(described, sessions, Audit(described.name, ""), _telling(described, console),
-                    Stopping(console.say))  # fmt: skip
+                    Stopping())  # fmt: skip
         found, seen = _state(desk)
         wrong = list(summary.troubles(described, found, seen))
         if json:
@@ -114,7 +114,7 @@ def _desk(fleet: Fleet, console: Console, without: str, why: str) -> Iterator[De
     telling = _telling(fleet, console)
     with sessions_with(fleet, (operator(), why)) as sessions:
         audit = Audit(fleet.name, why)
-        yield Desk(fleet, sessions, audit, telling, Stopping(telling.say), left_out)
+        yield Desk(fleet, sessions, audit, telling, Stopping(), left_out)
 
 
 def _telling(fleet: Fleet, console: Console) -> Telling:

@@ -86,7 +86,7 @@ def _server(name: str, fleet: str, why: str) -> Iterator[tuple[Desk, Host]]:
             telling = Telling(console, len(name))
             audit = Audit(described.name, f"{why} {name}")
             yield (
-                Desk(described, sessions, audit, telling, Stopping(telling.say)),
+                Desk(described, sessions, audit, telling, Stopping()),
                 servers[name],
             )
 
