@@ -86,7 +86,7 @@ def _of_host(one: Standing, seen: Seen) -> Iterator[str]:
 
 def next_commands(fleet: Fleet, release_id: str, found: Found) -> list[str]:
     """Return the commands that go on, and that go back, after a red."""
-    known = [one for one in found.values() if isinstance(one, Standing)]
+    known = [one for one in found.values() if isinstance(one, Standing) and one.serves]
     silent = sorted({name for name, one in found.items() if isinstance(one, str)})
     without = f" --without {','.join(silent)}" if silent else ""
     lines = [f"  to go on:    fab deploy --fleet {fleet.name} --commit {release_id}{without}"]
@@ -101,12 +101,17 @@ def next_commands(fleet: Fleet, release_id: str, found: Found) -> list[str]:
 
 
 def release_before(found: Sequence[Standing]) -> str:
-    """Return the release to roll back to: the one before the newest switch. Refused if unclear."""
-    switched = [one for one in found if one.on.current and one.on.since]
+    """Return the release to roll back to: the one before the newest switch. Refused if unclear.
+
+    Application servers say: what they had has served. Databases and observer also had those
+    that were put back.
+    """
+    servers = [one for one in found if one.serves]
+    switched = [one for one in servers if one.on.current and one.on.since]
     if not switched:
         raise Refused("There is no release to go back from. fab deploy brings the first one.")
     newest = max(switched, key=lambda one: str(one.on.since)).on.current
-    olds = {one.before(newest) for one in found} - {""}
+    olds = {one.before(newest) for one in servers} - {""}
     if len(olds) != 1:
         named = ", ".join(sorted(olds)) or "none"
         raise Refused(f"Which release? Before {newest} there was: {named}. Say --release ID.")

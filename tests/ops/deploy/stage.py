@@ -94,6 +94,9 @@ class Stage:
         """Return the current release of each host, where what runs is that very one."""
         found = {}
         for name, one in self.status()[1].items():
+            if "trouble" in one:
+                found[name] = one["trouble"]
+                continue
             is_running = name not in APPS or one["running"] == [one["release"]]
             found[name] = one["release"] if is_running else f"{one['release']}, {one['running']}"
         return found

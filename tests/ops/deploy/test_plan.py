@@ -155,6 +155,8 @@ def test_the_release_before_is_that_of_the_newest_switch() -> None:
     assert release_before(whole) == OLD
     half = [standing("app1", NEW, OLD), standing("app2", OLD, OLDER)]
     assert release_before(half) == OLD
+    tried = standing("db1", NEW, "d" * 12)  # which application servers had put back
+    assert release_before([*whole, tried]) == OLD
     with pytest.raises(Refused, match="Which release"):
         release_before([standing("app1", NEW, OLD), standing("app2", NEW, OLDER)])
 

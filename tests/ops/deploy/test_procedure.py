@@ -62,14 +62,14 @@ def test_a_release_goes_out_under_load_and_nobody_notices(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("path", "add", "words"),
     [
-        ("app/pings/receiver.py", "", "not healthy"),
+        ("app/pings/connection.py", DOES_NOT_BOOT, "does not stay up"),
         ("app/pages/sign_in.py", ANSWERS_500, "/sign-in/ on port 8080: status 500"),
     ],
 )
 def test_a_release_that_answers_wrongly_goes_back(
     stage: Stage, path: str, add: str, words: str
 ) -> None:
-    bad = stage.release("Is no good", path, add or DOES_NOT_BOOT)
+    bad = stage.release("Is no good", path, add)
     with stage.traffic() as counted:
         done = stage.deploy(bad)
     _was_put_back(stage, done.returncode, bad)
