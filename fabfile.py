@@ -2,13 +2,14 @@
 
 from invoke.collection import Collection
 
-from ops.tasks import certs, doctor, fleet, lab, load_balancers, net, secrets
+from ops.tasks import certs, deploy, doctor, fleet, lab, load_balancers, net, secrets
 
 namespace = Collection(
     fleet.plan,
     fleet.apply,
     doctor.doctor,
     certs=Collection.from_module(certs),
+    deploy=Collection.from_module(deploy),
     lab=Collection.from_module(lab),
     lb=Collection.from_module(load_balancers),
     net=Collection.from_module(net),

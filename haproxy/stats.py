@@ -19,6 +19,7 @@ STAT, STATE = "show stat", "show servers state"  # the commands whose answers ar
 
 # Bits of srv_admin_state that an operator sets; the others say where it came from.
 _FORCED_MAINTENANCE, _FORCED_DRAIN = 0x01, 0x08
+_ERRORS = ("hrsp_5xx", "econ", "eresp")
 _AGGREGATES = ("FRONTEND", "BACKEND")
 
 
@@ -40,7 +41,9 @@ class Report:
 
     `status` is HAProxy's word: UP, DOWN, DRAIN, MAINT, NOLB, or "UP 1/3" on the way
     down. `check` is the last health check's result and what the server said.
-    `since_seconds`: how long ago the status changed.
+    `since_seconds`: how long ago the status changed. `requests` and `errors` count
+    from HAProxy's start; errors are answers 5xx, connections that were refused, and
+    answers that broke off.
     """
 
     backend: str
@@ -50,6 +53,8 @@ class Report:
     check: str
     sessions: int
     since_seconds: int
+    requests: int
+    errors: int
 
     @property
     def is_serving(self) -> bool:
@@ -78,6 +83,8 @@ def _report(row: dict[str, str], admins: dict[tuple[str, str], Admin]) -> Report
         check=_check(row),
         sessions=numbers.scur or 0,
         since_seconds=numbers.lastchg or 0,
+        requests=numbers.stot or 0,
+        errors=sum(getattr(numbers, name) or 0 for name in _ERRORS),
     )
 
 

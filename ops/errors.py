@@ -10,6 +10,7 @@ OpsError
     Locked              another operator is at work
     BuildFailed         a release cannot be made of that commit
     Refused             a brake, or a plan that is not the one that was shown
+    Stopped             the operator wanted it, or their terminal is gone
 """
 
 
@@ -55,3 +56,7 @@ class Refused(OpsError):
 
 class LabError(OpsError):
     """The rehearsal fleet, or the machine that it stands on."""
+
+
+class Stopped(OpsError):
+    """An operator, or the end of their line, has ended a procedure."""

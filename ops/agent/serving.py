@@ -13,6 +13,7 @@ agent, which lets go of the operators' lock. Only Python 3.11's own library here
     {"ask": "doors"}, {"ask": "probe", ...}   -> see ops/agent/probing
     {"ask": "releases"}, "make_room", "unpack", "publish", "switch", "let_go": see releasing
     {"ask": "examine", ...}                   -> see ops/agent/examining
+    {"ask": "standing"}, "set_mark", "manage", "fetch" and others: see deploying
 """
 
 import fcntl
@@ -33,6 +34,17 @@ from ops.agent.certifying import (
 )
 from ops.agent.changing import change
 from ops.agent.commands import LOCK, Failed
+from ops.agent.deploying import (
+    fetch,
+    manage,
+    restart_services,
+    see_database,
+    services,
+    set_maintenance,
+    set_mark,
+    standing,
+    stop_notifier,
+)
 from ops.agent.examining import examine
 from ops.agent.guarding import confirm
 from ops.agent.probing import doors, probe
@@ -89,4 +101,13 @@ ASKED: dict[str, Callable[..., dict[str, Any]]] = {
     "install_certificates": install_certificates,
     "restore_certificates": restore_certificates,
     "handshakes": handshakes,
+    "standing": standing,
+    "set_mark": set_mark,
+    "set_maintenance": set_maintenance,
+    "stop_notifier": stop_notifier,
+    "restart_services": restart_services,
+    "services": services,
+    "manage": manage,
+    "fetch": fetch,
+    "see_database": see_database,
 }

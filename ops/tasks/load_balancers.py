@@ -1,7 +1,8 @@
-"""`fab lb.status`: every server as every load balancer sees it."""
+"""`fab lb.*`: every server as every load balancer sees it; out and in again by hand."""
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from json import dumps
@@ -10,9 +11,14 @@ from typing import Any
 from fabric import task
 from invoke.exceptions import Exit
 
-from haproxy.stats import STAT, STATE, NotUnderstood, Report, reports
+from haproxy.stats import STAT, STATE, Admin, NotUnderstood, Report, reports
+from ops.audit import Audit, operator
 from ops.console import Console
-from ops.errors import HostError
+from ops.deploy.by_hand import take_in, take_out
+from ops.deploy.desk import Desk
+from ops.deploy.stopping import Stopping
+from ops.deploy.telling import Telling
+from ops.errors import HostError, Refused
 from ops.fleets import find_fleet
 from ops.lab.report import aligned
 from ops.reading import MOST_AT_ONCE, Sessions, sessions_with
@@ -24,6 +30,8 @@ _OPTIONS = {
     "fleet": "Name of a fleet, or path of its inventory.",
     "json": "Print a JSON list for programs.",
 }
+_FLEET = {"fleet": "Name of a fleet, or path of its inventory.", "host": "An application server."}
+_OUT = _FLEET | {"even_last": "Do it although nobody else would serve then."}
 _TITLE = ("BALANCER", "BACKEND", "SERVER", "STATE", "WANTED", "SESSIONS", "SINCE", "CHECK")
 
 Seen = dict[str, tuple[Report, ...] | str]  # by balancer: its servers, or why there are none
@@ -41,6 +49,46 @@ def status(_: Any, fleet: str = "", json: bool = False) -> None:
         console.say(console.trouble(trouble))
     if troubles:
         raise Exit(code=1)
+
+
+@task(help=_OUT, auto_shortflags=False)
+def drain(_: Any, host: str, fleet: str = "", even_last: bool = False) -> None:
+    """Send nothing new to an application server; what is under way there ends. Exit 0 or 1."""
+    with _server(host, fleet, "fab lb.drain") as (desk, server):
+        take_out(desk, server, Admin.DRAIN, even_last=even_last)
+
+
+@task(help=_OUT, auto_shortflags=False)
+def maintenance(_: Any, host: str, fleet: str = "", even_last: bool = False) -> None:
+    """Take an application server out on all balancers, and say so on the server itself."""
+    with _server(host, fleet, "fab lb.maintenance") as (desk, server):
+        take_out(desk, server, Admin.DRAIN, even_last=even_last)
+        take_out(desk, server, Admin.MAINTENANCE, even_last=even_last)
+
+
+@task(help=_FLEET, auto_shortflags=False)
+def ready(_: Any, host: str, fleet: str = "") -> None:
+    """Let an application server serve again, and wait until all balancers see it up."""
+    with _server(host, fleet, "fab lb.ready") as (desk, server):
+        take_in(desk, server)
+
+
+@contextmanager
+def _server(name: str, fleet: str, why: str) -> Iterator[tuple[Desk, Host]]:
+    """Hold the balancers and one application server, and nothing else."""
+    console = Console()
+    with speaking(console):
+        described = find_fleet(fleet)
+        servers = {host.name: host for host in described.of_role(Role.APP_SERVER)}
+        if name not in servers:
+            raise Refused(f"{name!r} is no application server; there are {', '.join(servers)}.")
+        with sessions_with(described, (operator(), f"{why} {name}")) as sessions:
+            telling = Telling(console, len(name))
+            audit = Audit(described.name, f"{why} {name}")
+            yield (
+                Desk(described, sessions, audit, telling, Stopping()),
+                servers[name],
+            )
 
 
 def _seen(sessions: Sessions, balancers: Iterable[Host]) -> Seen:

@@ -1,0 +1,56 @@
+"""All that a procedure works with: this is where it lies together."""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from ops.audit import Audit, operator
+from ops.deploy.stopping import Stopping
+from ops.deploy.telling import Telling
+from ops.reading import MOST_AT_ONCE, Sessions
+from ops.remote import Session
+from provisioning.fleet import Fleet, Host, Role
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One procedure on one fleet. `without`: hosts that the operator leaves out."""
+
+    fleet: Fleet
+    sessions: Sessions
+    audit: Audit
+    telling: Telling
+    stopping: Stopping
+    without: frozenset[str] = frozenset()
+
+    @property
+    def who(self) -> str:
+        """Return the operator."""
+        return operator()
+
+    def hosts(self, *roles: Role) -> tuple[Host, ...]:
+        """Return the hosts that take part, of these roles or of all, as in the inventory."""
+        wanted = roles or tuple(Role)
+        return tuple(
+            host
+            for host in self.fleet.hosts
+            if host.role in wanted and host.name not in self.without
+        )
+
+    def of(self, host: Host) -> Session:
+        """Return the session with a host."""
+        return self.sessions.of(host)
+
+    def did(self, host: Host, words: str) -> str:
+        """Keep here that something is done; return the line for the host's journal."""
+        self.audit.keep(host.name, "made", words)
+        return self.audit.line(words)
+
+
+def at_once(act: Callable[[Host], T], hosts: Iterable[Host]) -> list[T]:
+    """Do something on hosts in parallel; the first error is raised when all have ended."""
+    with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
+        return list(pool.map(act, hosts))

@@ -1,0 +1,243 @@
+"""A fleet that serves, releases to bring out, and clients who count what goes wrong."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ops.lab import hosts
+from provisioning.fleet import Fleet, Role
+from tests.ops.operator import ROOT, fab
+from tests.ops.rehearsal import Rehearsal
+from tests.ops.release.scratch import Scratch
+
+BALANCERS = ("lb1", "lb2")
+APPS = ("app1", "app2", "app3")
+PAGES = ("/sign-in/", "/")
+_TRAFFIC = (ROOT / "tests/bench/traffic.py").read_text("utf-8")
+_TARGETS = 8  # each check keeps a thousand pings
+_MANAGE = (
+    "systemd-run --quiet --pipe --wait --uid=stillhere "
+    "--property=WorkingDirectory=/srv/stillhere/current "
+    "--property=EnvironmentFile=/etc/stillhere/app.env --setenv=PYTHONPATH=.:site-packages "
+    "python3 manage.py "
+)
+
+
+@dataclass(slots=True)
+class Counted:
+    """What clients say at the end."""
+
+    said: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def failures(self) -> tuple[int, Any]:
+        return self.said["failed"], self.said["examples"]
+
+
+@dataclass(slots=True)
+class Stage:
+    """The lab's fleet with a first release, and a repository that further ones come from."""
+
+    rehearsal: Rehearsal
+    fleet: Fleet
+    scratch: Scratch
+    environment: Mapping[str, str]
+    base: str = ""
+    ping_key: str = ""
+
+    def run(self, host: str, command: str) -> str:
+        return self.rehearsal.run(host, ["sh", "-c", command])
+
+    def begin(self) -> None:
+        """Bring the first release out, make a user, and have its checks made by pings."""
+        self.base = self.scratch.git("rev-parse", "HEAD")
+        done = self.deploy(self.base)
+        assert done.returncode == 0, done.stdout + done.stderr
+        made = self.run("app1", f"{_MANAGE} bootstrap --email a@example.org --new-keys --json")
+        self.ping_key = json.loads(made)["ping_key"]
+        for target in self.targets:
+            url = f"https://ping.stillhere.test/{target}?create=1"
+            assert self.curl("lb1", 4, url) in ("200", "201")
+
+    @property
+    def targets(self) -> list[str]:
+        return [f"{self.ping_key}/traffic-{number}" for number in range(_TARGETS)]
+
+    def release(self, subject: str, path: str = "app/wsgi.py", add: str = "") -> str:
+        """Return a commit on top of what serves, with something at the end of a file."""
+        self.scratch.git("reset", "--hard", "--quiet", self.base)
+        file = self.scratch.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        before = file.read_text("utf-8") if file.exists() else ""
+        file.write_text(f"{before}\n{add or f'# {subject}'}\n", "utf-8")
+        return self.scratch.commit(subject)
+
+    def fab(self, verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return fab(verb, "--fleet", str(self.fleet.path), *arguments, **self.environment)
+
+    def deploy(self, commit: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self.fab("deploy", "--commit", commit, *arguments)
+
+    def status(self) -> tuple[int, dict[str, dict[str, Any]]]:
+        done = self.fab("deploy.status", "--json")
+        return done.returncode, {one["host"]: one for one in json.loads(done.stdout)}
+
+    def releases(self) -> dict[str, str]:
+        """Return the current release of each host, where what runs is that very one."""
+        found = {}
+        for name, one in self.status()[1].items():
+            if "trouble" in one:
+                found[name] = one["trouble"]
+                continue
+            is_running = name not in APPS or one["running"] == [one["release"]]
+            found[name] = one["release"] if is_running else f"{one['release']}, {one['running']}"
+        return found
+
+    def lb_states(self, server: str) -> set[tuple[str, str]]:
+        """Return how all balancers see a server's lines: (status, wanted)."""
+        done = self.fab("lb.status", "--json")
+        return {
+            (one["status"].split()[0], one["admin"])
+            for one in json.loads(done.stdout)
+            if one["server"] == server or one["server"].startswith(f"{server}-")
+        }
+
+    def all_serve(self) -> bool:
+        """Tell whether the application servers have and run the base, and are up everywhere."""
+        found = self.releases()
+        is_up = all(self.lb_states(name) == {("UP", "ready")} for name in APPS)
+        return is_up and {found[name] for name in APPS} == {self.base[:12]}
+
+    def all_have(self, commit: str) -> bool:
+        """Tell whether every host has and runs the release, and all serve."""
+        is_up = all(self.lb_states(name) == {("UP", "ready")} for name in APPS)
+        return is_up and set(self.releases().values()) == {commit[:12]}
+
+    @contextmanager
+    def operator(self, commit: str) -> Iterator[subprocess.Popen[str]]:
+        """Give a deploy that is under way; killed at the end if it still is."""
+        command = [str(Path(sys.executable).parent / "fab"), "deploy", "--fleet"]
+        command += [str(self.fleet.path), "--commit", commit]
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=os.environ | dict(self.environment), text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+            process.wait(30)
+            assert process.stdout
+            process.stdout.close()
+
+    def curl(self, balancer: str, family: int, url: str) -> str:
+        """Return the status that the client gets, over TLS as anybody makes it."""
+        lab = self.rehearsal.lab
+        host = lab.host(balancer)
+        address = lab.address(host) if family == 4 else f"[{lab.address6(host)}]"
+        name = url.split("/")[2]
+        asked = ["curl", "-sk", "-m", "20", "-o", "/dev/null", "-w", "%{http_code}"]
+        asked += ["--resolve", f"{name}:443:{address}", url]
+        return self.rehearsal.run("client", asked)
+
+    @contextmanager
+    def traffic(self, per_second: int = 30) -> Iterator[Counted]:
+        """Have the client host ask through every door until the end, and count."""
+        counted, folder = Counted(), self.fleet.path.parent
+        lab = self.rehearsal.lab
+        hosts.execute(
+            lab, lab.host("client"), ["sh", "-c", "cat > /run/traffic.py"],
+            stdin=_TRAFFIC, timeout_seconds=30,
+        )  # fmt: skip
+        process = subprocess.Popen(
+            ["ssh", "-o", "BatchMode=yes", "-o", f"UserKnownHostsFile={folder}/known_hosts",
+             "-i", f"{folder}/id_ed25519", f"root@{lab.address(lab.host('client'))}",
+             "python3", "/run/traffic.py"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert process.stdin
+        process.stdin.write(json.dumps(self._asked(per_second)) + "\n")
+        process.stdin.flush()
+        try:
+            time.sleep(2)
+            yield counted
+            time.sleep(1)
+        finally:
+            out, _ = process.communicate("over\n", timeout=60)
+        counted.said = json.loads(out)
+        assert counted.said["requests"] > per_second, counted.said
+
+    def _asked(self, per_second: int) -> dict[str, Any]:
+        lab = self.rehearsal.lab
+        doors = [
+            [f"{name} {family.__name__}", family(lab.host(name))]
+            for name in BALANCERS
+            for family in (lab.address, lab.address6)
+        ]
+        pems = "openssl x509 -in /etc/haproxy/certificates/site.pem.{}"
+        trusted = "".join(
+            self.run(name, pems.format(kind)) for name in BALANCERS for kind in ("ecdsa", "rsa")
+        )
+        return {
+            "doors": doors, "site": "stillhere.test", "pings": "ping.stillhere.test",
+            "trusted": trusted, "checks": self.targets, "pages": PAGES, "per_second": per_second,
+        }  # fmt: skip
+
+    def lost_and_doubled(self, rids: list[str], within_seconds: float = 30) -> tuple[int, int]:
+        """Return how many of the acknowledged pings are not in the database, and how many twice."""
+        deadline = time.monotonic() + within_seconds
+        while True:
+            said = self.psql("SELECT rid FROM pings_ping WHERE rid IS NOT NULL")
+            found = said.split()
+            lost = len(set(rids) - set(found))
+            if not lost or time.monotonic() > deadline:
+                return lost, len(found) - len(set(found))
+            time.sleep(0.5)
+
+    def psql(self, words: str) -> str:
+        return self.rehearsal.run(
+            "db1",
+            ["runuser", "-u", "postgres", "--", "psql", "-XAt", "-d", "stillhere", "-c", words],
+        )
+
+    def undo(self) -> None:
+        """Leave the hosts as an apply has left them."""
+        for host in self.fleet.hosts:
+            if host.role is Role.LOAD_BALANCER:
+                continue
+            if host.role is Role.APP_SERVER:
+                self.run(
+                    host.name, "systemctl stop 'stillhere-*'; rm -f /etc/stillhere/maintenance"
+                )
+            self.run(
+                host.name,
+                "rm -rf /srv/stillhere/* /var/lib/stillhere/deploy.json; "
+                "mkdir -p /srv/stillhere/releases /srv/stillhere/static",
+            )
+
+
+def wait_for(process: subprocess.Popen[str], words: str) -> str:
+    """Read what an operator is shown until these words come; return all of it."""
+    said = ""
+    assert process.stdout
+    for line in process.stdout:
+        said += line
+        if words in line:
+            return said
+    raise AssertionError(f"it never said {words!r}:\n{said}")
+
+
+def wait_until(is_so: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
