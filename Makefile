@@ -41,6 +41,14 @@ check: setup ## Check style, types, imports and sizes; takes seconds
 bench-plan: setup ## Measure `fab plan` against a bare ssh, on a lab of its own (as root)
 	@tests/bench/on_a_lab tests.bench.plan
 
+.PHONY: bench-deploy
+bench-deploy: setup ## Count what clients lose while releases go out (as root): JSON=FILE for the figures
+	$(BIN)/python -m tests.bench.deploy $(JSON)
+
+.PHONY: bench-tls
+bench-tls: setup ## Measure what handshakes cost a balancer, on a lab of its own (as root)
+	@tests/bench/on_a_lab tests.bench.handshakes
+
 .PHONY: format
 format: setup ## Bring the code into its one format
 	$(BIN)/ruff check --fix

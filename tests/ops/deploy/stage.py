@@ -22,7 +22,6 @@ BALANCERS = ("lb1", "lb2")
 APPS = ("app1", "app2", "app3")
 PAGES = ("/sign-in/", "/")
 _TRAFFIC = (ROOT / "tests/bench/traffic.py").read_text("utf-8")
-_TARGETS = 8  # each check keeps a thousand pings
 _MANAGE = (
     "systemd-run --quiet --pipe --wait --uid=stillhere "
     "--property=WorkingDirectory=/srv/stillhere/current "
@@ -50,6 +49,7 @@ class Stage:
     fleet: Fleet
     scratch: Scratch
     environment: Mapping[str, str]
+    checks: int = 8  # each keeps a thousand pings
     base: str = ""
     ping_key: str = ""
 
@@ -69,7 +69,7 @@ class Stage:
 
     @property
     def targets(self) -> list[str]:
-        return [f"{self.ping_key}/traffic-{number}" for number in range(_TARGETS)]
+        return [f"{self.ping_key}/traffic-{number}" for number in range(self.checks)]
 
     def release(self, subject: str, path: str = "app/wsgi.py", add: str = "") -> str:
         """Return a commit on top of what serves, with something at the end of a file."""
@@ -150,8 +150,11 @@ class Stage:
         return self.rehearsal.run("client", asked)
 
     @contextmanager
-    def traffic(self, per_second: int = 30) -> Iterator[Counted]:
-        """Have the client host ask through every door until the end, and count."""
+    def traffic(self, per_second: int = 30, trusted: str = "") -> Iterator[Counted]:
+        """Have the client host ask through every door until the end, and count.
+
+        It trusts the authority whose certificates are given, else what balancers have now.
+        """
         counted, folder = Counted(), self.fleet.path.parent
         lab = self.rehearsal.lab
         hosts.execute(
@@ -165,7 +168,7 @@ class Stage:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert process.stdin
-        process.stdin.write(json.dumps(self._asked(per_second)) + "\n")
+        process.stdin.write(json.dumps(self._asked(per_second, trusted or self._shown())) + "\n")
         process.stdin.flush()
         try:
             time.sleep(2)
@@ -176,17 +179,19 @@ class Stage:
         counted.said = json.loads(out)
         assert counted.said["requests"] > per_second, counted.said
 
-    def _asked(self, per_second: int) -> dict[str, Any]:
+    def _shown(self) -> str:
+        """Return the certificates that the balancers have."""
+        ask = "openssl x509 -in /etc/haproxy/certificates/site.pem.{}"
+        kinds = ("ecdsa", "rsa")
+        return "".join(self.run(name, ask.format(kind)) for name in BALANCERS for kind in kinds)
+
+    def _asked(self, per_second: int, trusted: str) -> dict[str, Any]:
         lab = self.rehearsal.lab
         doors = [
             [f"{name} {family.__name__}", family(lab.host(name))]
             for name in BALANCERS
             for family in (lab.address, lab.address6)
         ]
-        pems = "openssl x509 -in /etc/haproxy/certificates/site.pem.{}"
-        trusted = "".join(
-            self.run(name, pems.format(kind)) for name in BALANCERS for kind in ("ecdsa", "rsa")
-        )
         return {
             "doors": doors, "site": "stillhere.test", "pings": "ping.stillhere.test",
             "trusted": trusted, "checks": self.targets, "pages": PAGES, "per_second": per_second,

@@ -1,0 +1,158 @@
+"""Count what clients lose while releases, a rollback, a renewal and reloads go by.
+
+    python -m tests.bench.deploy [FILE]      FILE gets the figures as JSON (make bench-deploy)
+
+On the lab that is up, else on one of its own, which goes down again whatever happens. Three
+releases, made as commits of a scratch repository, go out under a constant load of pings and
+pages through both balancers, by IPv4 and IPv6, on new and on kept connections. It prints what
+was counted and asserts nothing.
+"""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ops.fleets import find_fleet
+from ops.lab import fleet, world
+from ops.lab.plan import DEFAULT_PREFIX, HOSTS, Lab, lab_named
+from tests.ops.deploy.stage import BALANCERS, Stage
+from tests.ops.operator import ROOT, fab
+from tests.ops.rehearsal import Rehearsal
+from tests.ops.release.scratch import Scratch
+
+PER_SECOND = 60
+LEAST_REQUESTS = 20_000
+RELEASES = 3
+RELOADS = 3
+_STEP = re.compile(r"^ {2}(\S.*?) +([0-9.]+) s +([0-9]+) %$", re.MULTILINE)
+
+
+def main() -> None:
+    """Go through the whole exercise, print the table, write the file."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    with _lab() as (lab, is_own), tempfile.TemporaryDirectory() as folder:
+        rehearsal = Rehearsal(lab)
+        described = find_fleet(str(rehearsal.inventory))
+        environment = {
+            "STILLHERE_RELEASES": str(ROOT / "build" / "releases"),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": f"{folder}/.git/objects",
+        }
+        stage = Stage(rehearsal, described, Scratch(Path(folder)), environment, checks=40)
+        try:
+            figures = _exercise(stage)
+        finally:
+            if not is_own:
+                stage.undo()
+    _show(figures)
+    if len(sys.argv) > 1 and sys.argv[1]:
+        Path(sys.argv[1]).write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+
+
+@contextmanager
+def _lab() -> Iterator[tuple[Lab, bool]]:
+    """Give the lab that is up, applied; else one of our own, for as long as this takes."""
+    running = lab_named(DEFAULT_PREFIX)
+    is_own = not (running.home / "inventory.toml").exists()
+    lab = lab_named("bench") if is_own else running
+    try:
+        if is_own:
+            _say("bringing up a lab of its own")
+            fleet.up(lab, HOSTS, None, _say)
+        _say("applying")
+        _must(fab("apply", "--fleet", str(lab.home / "inventory.toml"), "--yes"))
+        yield lab, is_own
+    finally:
+        if is_own:
+            fleet.down(lab)
+
+
+def _exercise(stage: Stage) -> dict[str, Any]:
+    _say("first release and certificates")
+    stage.begin()
+    _must(stage.fab("certs.issue", "--yes"))
+    roots = stage.run("world", f"curl -sSk https://localhost:{world.ROOTS_PORT}/roots/0")
+    steps: list[tuple[str, float]] = []
+    shares: list[dict[str, float]] = []
+
+    def timed(name: str, act: Callable[[], str]) -> None:
+        begin = time.monotonic()
+        said = act()
+        steps.append((name, time.monotonic() - begin))
+        _say(f"{name}: {steps[-1][1]:.1f} s")
+        if found := {step: float(seconds) for step, seconds, _ in _STEP.findall(said)}:
+            shares.append(found)
+
+    with stage.traffic(PER_SECOND, roots) as counted:
+        begin = time.monotonic()
+        for number in range(1, RELEASES + 1):
+            commit = stage.release(f"Release {number} of the benchmark")
+            timed("deploy", lambda commit=commit: _must(stage.deploy(commit)))  # type: ignore[misc]
+        timed("rollback", lambda: _must(stage.fab("deploy.rollback")))
+        timed("renewal", lambda: _must(stage.fab("certs.renew", "--force", "--yes")))
+        for _ in range(RELOADS):
+            timed("reload", lambda: _reload(stage))
+        rest = LEAST_REQUESTS * 1.05 / PER_SECOND - (time.monotonic() - begin)
+        time.sleep(max(0.0, rest))
+    lost, doubled = stage.lost_and_doubled(counted.said["acknowledged"])
+    said = {key: value for key, value in counted.said.items() if key != "acknowledged"}
+    return said | {
+        "acknowledged": len(counted.said["acknowledged"]),
+        "lost": lost,
+        "doubled": doubled,
+        "deploys": RELEASES,
+        "rollbacks": 1,
+        "renewals": 1,
+        "reloads": RELOADS,
+        "steps": [{"name": name, "seconds": round(seconds, 1)} for name, seconds in steps],
+        "shares": _added(shares),
+    }
+
+
+def _reload(stage: Stage) -> str:
+    for name in BALANCERS:
+        stage.run(name, "systemctl reload haproxy")
+    time.sleep(2)
+    return ""
+
+
+def _added(shares: list[dict[str, float]]) -> dict[str, float]:
+    """Return the seconds of each step of a roll, over all rolls."""
+    names = {name for one in shares for name in one}
+    return {name: round(sum(one.get(name, 0.0) for one in shares), 1) for name in sorted(names)}
+
+
+def _show(figures: dict[str, Any]) -> None:
+    for key in ("requests", "failed", "by_kind", "acknowledged", "lost", "doubled"):
+        print(f"{key:<14} {figures[key]}")
+    for one in figures["examples"]:
+        print(f"               {one}")
+    took = {name: f"{1000 * seconds:.0f} ms" for name, seconds in figures["seconds"].items()}
+    print(f"{'an answer':<14} {took}")
+    for step in figures["steps"]:
+        print(f"{step['name']:<14} {step['seconds']:6.1f} s")
+    total = sum(figures["shares"].values()) or 1.0
+    print("share of each step in the time of the rolls:")
+    for name, seconds in sorted(figures["shares"].items(), key=lambda item: -item[1]):
+        print(f"  {name:<18} {seconds:6.1f} s  {100 * seconds / total:3.0f} %")
+
+
+def _must(done: subprocess.CompletedProcess[str]) -> str:
+    if done.returncode:
+        sys.exit(f"{' '.join(done.args)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout + done.stderr
+
+
+def _say(words: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {words}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
