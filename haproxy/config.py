@@ -45,6 +45,7 @@ class Balancer:
     pings_per_minute: int
     exempt: tuple[str, ...]
     most_connections: int
+    most_of_one_client: int
     has_bundles: bool
 
 
@@ -52,6 +53,11 @@ def haproxy_cfg(balancer: Balancer) -> str:
     """Return the text of haproxy.cfg."""
     paths = {"certificates": CERTIFICATES, "errors": ERRORS, "socket": SOCKET, "state": STATE}
     return _environment().get_template("haproxy.cfg.j2").render(balancer=balancer, **paths)
+
+
+def of_one_client(most_connections: int) -> int:
+    """Return how many connections one client address may have at a time: a twentieth."""
+    return max(1, most_connections // 20)
 
 
 def connections(wanted: int, open_files: int) -> int:

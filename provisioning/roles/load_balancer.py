@@ -3,7 +3,15 @@
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 
-from haproxy.config import CERTIFICATES, ERRORS, Balancer, Server, connections, haproxy_cfg
+from haproxy.config import (
+    CERTIFICATES,
+    ERRORS,
+    Balancer,
+    Server,
+    connections,
+    haproxy_cfg,
+    of_one_client,
+)
 from provisioning.fleet import Fleet, Host, Machine, Role
 from provisioning.flows import BALANCER_STATS, HTTP, HTTPS, PAGES, RECEIVER, Service
 from provisioning.render import render
@@ -17,7 +25,8 @@ ERROR_FILES = ("429.txt", "503.html", "503.txt")
 DEBIAN_WITHOUT_BUNDLES = "12"  # has HAProxy 2.6
 # Cron jobs all come in the first second of a minute: let them wait in the queue, not be refused.
 SYSCTLS = {"net.core.somaxconn": "8192", "net.ipv4.tcp_max_syn_backlog": "8192"}
-# Until true ones are there: self-signed, made here, so that no key travels.
+# Until true ones are there: self-signed, made here, so that no key travels. Only what is
+# missing is made, and never beside a half that an authority has signed.
 _MAKE_CERTIFICATES = """
 set -eu
 umask 077
@@ -28,11 +37,25 @@ make() {
     cat new.crt new.key
     rm new.crt new.key
 }
+for half in site.pem.ecdsa site.pem.rsa; do
+    [ -s "$half" ] || continue
+    issuer=$(openssl x509 -noout -issuer_hash -in "$half")
+    [ "$issuer" = "$(openssl x509 -noout -subject_hash -in "$half")" ] || {
+        echo "$0/$half is an authority's and its other half is missing: fab certs.install" >&2
+        exit 1
+    }
+done
 site=$1 names=DNS:$1,DNS:$2
-make ec -pkeyopt ec_paramgen_curve:P-256 > new.ecdsa
-make rsa:2048 > new.rsa
-mv new.ecdsa site.pem.ecdsa
-mv new.rsa site.pem.rsa
+[ -s site.pem.ecdsa ] || {
+    make ec -pkeyopt ec_paramgen_curve:P-256 > new.ecdsa
+    mv new.ecdsa site.pem.ecdsa
+}
+[ -s site.pem.rsa ] || {
+    make rsa:2048 > new.rsa
+    mv new.rsa site.pem.rsa
+}
+# At the first apply it is not there yet, and reads them when it starts.
+! systemctl is-active --quiet haproxy || systemctl reload haproxy
 """
 
 
@@ -50,6 +73,7 @@ def resources(
 
 def balancer_of(fleet: Fleet, host: Host, machine: Machine) -> Balancer:
     """Return what the host's haproxy.cfg depends on."""
+    most = connections(fleet.most_connections, machine.open_files)
     return Balancer(
         site=fleet.site,
         pings=fleet.pings,
@@ -60,7 +84,8 @@ def balancer_of(fleet: Fleet, host: Host, machine: Machine) -> Balancer:
         receivers=tuple(_servers(fleet, *RECEIVER)),
         pings_per_minute=fleet.ping_rate_per_minute,
         exempt=(*fleet.rate_exempt, *_own_addresses(fleet)),
-        most_connections=connections(fleet.most_connections, machine.open_files),
+        most_connections=most,
+        most_of_one_client=of_one_client(most),
         has_bundles=machine.debian != DEBIAN_WITHOUT_BUNDLES,
     )
 

@@ -1,9 +1,11 @@
 """What becomes of a request: where it goes, what reaches the application, what is refused."""
 
+import re
 from typing import Any
 
 import pytest
 
+from ops.remote import Session
 from provisioning.flows import PAGES, RECEIVER
 from tests.ops.load_balancers.stand import PINGS, SITE, Stand, all_serve
 
@@ -21,6 +23,8 @@ FORGERIES = [
         "X-Forwarded-Proto: gopher",
         f"Forwarded: for={FORGED};proto=gopher",
         f"X-Real-IP: {FORGED}",
+        f"X-Cluster-Client-IP: {FORGED}",
+        f"Script_Name: /{FORGED}",
         f"Proxy: {FORGED}",
     )
     for option in ("-H", header)
@@ -39,6 +43,23 @@ while seen.get(429, 0) < 20 and sum(seen.values()) < most:
     if answer.status == 429 and first_after is None:
         first_after = answer.headers["Retry-After"]
 print(json.dumps({"seen": seen, "retry_after": first_after}))
+"""
+# Opens lines and says nothing; a line that is refused is closed at once, an idle one after 10 s.
+IDLE = """
+import json, socket, sys, time
+address, count = sys.argv[1], int(sys.argv[2])
+lines = [socket.create_connection((address, 80), 10) for _ in range(count)]
+time.sleep(2)
+closed = 0
+for line in lines:
+    line.setblocking(False)
+    try:
+        closed += line.recv(1) == b""
+    except BlockingIOError:
+        pass
+    except ConnectionResetError:
+        closed += 1
+print(json.dumps({"open": count - closed, "closed": closed}))
 """
 
 
@@ -80,6 +101,21 @@ def test_a_ping_is_never_redirected_whatever_its_method(stand: Stand) -> None:
 def test_health_is_private(stand: Stand, path: str) -> None:
     for host in (SITE, PINGS):
         assert stand.curl(f"https://{host}{path}", "--path-as-is").status == 404
+
+
+@pytest.mark.parametrize("path", ["/./-/pages", "/a/../-/pages", "/a/%2e%2E/-/pages", "/ping/.."])
+def test_a_path_that_others_would_read_otherwise_is_refused(stand: Stand, path: str) -> None:
+    assert stand.curl(f"https://{SITE}{path}", "--path-as-is").status == 400
+    assert stand.curl(f"https://{SITE}/a..b/.well-known/...", "--path-as-is").status == 200
+
+
+def test_one_client_cannot_have_all_lines(stand: Stand) -> None:
+    with Session(stand.fleet, stand.fleet.host("lb1")) as session:
+        (said,) = session.ask("haproxy", commands=["show info"])["answers"]
+    most = int(re.findall(r"^Maxconn: (\d+)$", said, re.MULTILINE)[0]) // 20
+    done: Any = stand.python("world", IDLE, stand.address("lb1"), str(most + 50))
+    assert done["open"] == most
+    assert done["closed"] == 50
 
 
 @pytest.mark.parametrize("family", [4, 6])

@@ -18,6 +18,15 @@ from tests.ops.operator import apply_here, fab, nothing_told, plan_of
 pytestmark = pytest.mark.lab
 
 CONFIG = load_balancer.CONFIG
+# A certificate of an authority, in the place of the self-signed one.
+_FOREIGN = """
+cd "$(mktemp -d)" || exit
+new="openssl req -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256 -subj"
+$new /CN=authority -x509 -keyout ca.key -out ca.crt
+$new /CN=stillhere.test -keyout own.key -out own.csr
+openssl x509 -req -in own.csr -CA ca.crt -CAkey ca.key -CAcreateserial -out own.crt
+cat own.crt own.key > /etc/haproxy/certificates/site.pem.ecdsa
+"""
 RELOADS = 3
 # Each thread keeps its connection as long as it is let; one in four pauses between pings.
 LOAD = """
@@ -185,6 +194,33 @@ def test_a_config_that_haproxy_refuses_never_goes_live(
     assert not any(result.trouble for result in again)
     balancers = [one for one in plan_of(stand.fleet).hosts if one.host.role is Role.LOAD_BALANCER]
     assert [change.key for one in balancers for change in one.changes] == []
+
+
+def test_a_half_of_the_certificates_that_is_lost_is_made_and_the_other_one_stays(
+    stand: Stand,
+) -> None:
+    """Beside a half that an authority has signed none is made: its pair is kept elsewhere."""
+    folder, digest = "/etc/haproxy/certificates", "sha256sum /etc/haproxy/certificates/*.ecdsa"
+    kept = "/run/certificates.kept"
+    stand.run("lb1", "cp", "-a", folder, kept)
+    try:
+        stand.run("lb1", "sh", "-c", _FOREIGN)
+        before = stand.run("lb1", "sh", "-c", digest)
+        stand.run("lb1", "rm", f"{folder}/site.pem.rsa")
+        results = apply_here(stand.fleet, nothing_told, only=Role.LOAD_BALANCER)
+        assert "fab certs.install" in " ".join(result.trouble for result in results)
+        assert stand.run("lb1", "sh", "-c", digest) == before
+        stand.run("lb1", "sh", "-c", f"rm -r {folder}; cp -a {kept} {folder}")
+        before, process = stand.run("lb1", "sh", "-c", digest), worker(stand)
+        stand.run("lb1", "rm", f"{folder}/site.pem.rsa")
+        results = apply_here(stand.fleet, nothing_told, only=Role.LOAD_BALANCER)
+        assert not any(result.trouble for result in results)
+        assert stand.run("lb1", "sh", "-c", digest) == before
+        assert worker(stand) != process, "HAProxy was not told of the new one"
+    finally:
+        stand.run(
+            "lb1", "sh", "-c", f"rm -r {folder}; mv {kept} {folder}; systemctl reload haproxy"
+        )
 
 
 def test_status_says_what_each_balancer_sees(stand: Stand) -> None:

@@ -77,3 +77,19 @@ def test_the_balancers_are_told_that_there_are_no_pages_yet(
         assert rehearsal.run("app2", ask) == "503"
     finally:
         rehearsal.run("app2", ["rm", "/etc/stillhere/maintenance"])
+
+
+def test_of_an_address_that_fails_the_journal_keeps_the_first_segment_alone(
+    applied: Fleet, rehearsal: Rehearsal
+) -> None:
+    """It may be a sign-in link; also the page that one comes from."""
+    ask = "curl -s -o /dev/null -w '%{http_code}' -H 'Referer: https://stillhere.test/a/ABCDE/'"
+    status = rehearsal.run(
+        "app2", ["sh", "-c", f"{ask} 127.0.0.1:8080/sign-in/link/ABCDE/?k=ABCDE"]
+    )
+    assert status == "502"
+    told = "journalctl --no-pager --sync; journalctl --no-pager -o verbose -t nginx --since -2min"
+    said = rehearsal.run("app2", ["sh", "-c", told])
+    assert "status=502" in said
+    assert "room=/sign-in" in said
+    assert "ABCDE" not in said
