@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from provisioning.fleet import Machine
+from provisioning.fleet import Cluster, Machine
 from provisioning.resources import Command, File, Resource
 
 
@@ -25,7 +25,7 @@ def observed(answer: dict[str, Any]) -> Observed:
     """Return the agent's answer as facts."""
     about = answer["machine"]
     return Observed(
-        Machine(**about | {"clusters": tuple(about["clusters"])}),
+        Machine(**about | {"clusters": tuple(Cluster(**each) for each in about["clusters"])}),
         answer["found"],
     )
 

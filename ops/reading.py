@@ -11,6 +11,7 @@ from ops.facts import observed, question
 from ops.plan import HostPlan, Plan
 from ops.remote import Session
 from ops.secrets import Secret
+from provisioning.errors import Contradiction
 from provisioning.fleet import Fleet, Host, Machine
 from provisioning.resources import Resource
 from provisioning.roles import resources_of
@@ -81,7 +82,7 @@ def read_plan(
                 return HostPlan(
                     host, changes(desired, observed(answered)), is_new=not answer.applied
                 )
-            except HostError as trouble:
+            except (HostError, Contradiction) as trouble:
                 return HostPlan(host, trouble=str(trouble))
             finally:
                 is_done()

@@ -87,6 +87,23 @@ class Fleet:
 
 
 @dataclass(frozen=True, slots=True)
+class Cluster:
+    """One of PostgreSQL's on a host, as its files tell it, so that it may be stopped.
+
+    `has_data`: not on a disk that is not mounted. `is_ours`: an apply has configured it.
+    """
+
+    version: str
+    name: str
+    has_data: bool = True
+    is_standby: bool = False
+    is_ours: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.version}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class Machine:
     """What roles may depend on, of each host. `applied` is "" until an apply has ended well."""
 
@@ -95,6 +112,12 @@ class Machine:
     cpus: int
     open_files: int
     container: bool
-    clusters: tuple[str, ...]  # of PostgreSQL: "17/main"
+    clusters: tuple[Cluster, ...]
     applied: str
     now: float
+
+    @property
+    def main(self) -> Cluster | None:
+        """Return the fleet's cluster: the newest `main`. Any other is somebody's own."""
+        mains = [each for each in self.clusters if each.name == "main"]
+        return max(mains, key=lambda each: int(each.version), default=None)

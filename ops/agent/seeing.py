@@ -5,11 +5,12 @@ import grp
 import hashlib
 import os
 import pwd
+import re
 import resource
 import stat
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from ops.agent.commands import DEBIAN, MARKER, STAMPS, run
@@ -44,18 +45,36 @@ def machine() -> Facts:
         "cpus": len(os.sched_getaffinity(0)),
         "open_files": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
         "container": os.path.exists("/run/systemd/container"),
-        "clusters": sorted(set(clusters())),
+        "clusters": clusters(),
         "applied": text_of(MARKER) or "",
         "now": time.time(),
     }
 
 
-def clusters() -> Iterator[str]:
-    """Yield PostgreSQL's clusters; also one whose data is away, on a disk that is not mounted."""
-    for path in glob.glob("/var/lib/postgresql/*/*/PG_VERSION"):
-        yield "/".join(path.split("/")[4:6])
-    for path in glob.glob("/etc/postgresql/*/*/postgresql.conf"):
-        yield "/".join(path.split("/")[3:5])
+def clusters() -> list[Facts]:
+    """Return PostgreSQL's clusters; also one whose data is away, on a disk that is not mounted."""
+    data = glob.glob("/var/lib/postgresql/[0-9][0-9]/*/PG_VERSION")
+    settings = glob.glob("/etc/postgresql/[0-9][0-9]/*/postgresql.conf")
+    there = {(*path.split("/")[-3:-1],) for path in (*data, *settings)}
+    return [cluster(version, name) for version, name in sorted(there)]
+
+
+def cluster(version: str, name: str) -> Facts:
+    """Return what the files of a cluster tell."""
+    settings = f"/etc/postgresql/{version}/{name}"
+    own = re.findall(
+        r"^\s*data_directory\s*=?\s*'([^']+)'",
+        text_of(f"{settings}/postgresql.conf") or "",
+        re.MULTILINE,
+    )
+    data = own[-1] if own else f"/var/lib/postgresql/{version}/{name}"
+    return {
+        "version": version,
+        "name": name,
+        "has_data": os.path.exists(f"{data}/PG_VERSION"),
+        "is_standby": os.path.exists(f"{data}/standby.signal"),
+        "is_ours": os.path.exists(f"{settings}/conf.d/stillhere.conf"),
+    }
 
 
 def text_of(path: str) -> str | None:

@@ -19,7 +19,7 @@ _WRITABLE = "writable"
 
 def questions(fleet: Fleet, host: Host, machines: Mapping[str, Machine]) -> Questions:
     """Ask databases what they are, and application servers to log in at each."""
-    if host.role is Role.DATABASE and machines[host.name].clusters:
+    if host.role is Role.DATABASE and machines[host.name].main:
         return {_WRITABLE: {"about": "writable", "port": POSTGRESQL.port}}
     if host.role is not Role.APP_SERVER:
         return {}
@@ -77,7 +77,7 @@ def _primary(seen: Seen) -> Iterator[Line]:
     for host in seen.fleet.of_role(Role.DATABASE):
         if host.name in seen.troubles:
             unknown.append(host.name)
-        elif not seen.machines[host.name].clusters:
+        elif not seen.machines[host.name].main:
             yield Line(SUBJECT, host.name, Level.NOTE, "has no cluster of PostgreSQL yet.")
         else:
             answer = seen.answer(host, _WRITABLE)
@@ -112,7 +112,7 @@ def who_is_primary(
 def _with_cluster(fleet: Fleet, machines: Mapping[str, Machine]) -> Iterator[Host]:
     """Yield the databases that have a cluster, or that could not be asked: they may have one."""
     for host in fleet.of_role(Role.DATABASE):
-        if host.name not in machines or machines[host.name].clusters:
+        if host.name not in machines or machines[host.name].main:
             yield host
 
 

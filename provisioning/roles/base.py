@@ -26,6 +26,10 @@ SYSCTLS = {
     "net.ipv4.tcp_syncookies": "1",
     "net.ipv6.conf.all.accept_redirects": "0",
     "net.ipv6.conf.all.accept_source_route": "0",
+    # What starts before its address is there listens all the same: PostgreSQL would leave that
+    # address out for as long as it runs, and say so in its log alone.
+    "net.ipv4.ip_nonlocal_bind": "1",
+    "net.ipv6.ip_nonlocal_bind": "1",
 }
 # The rules that are loaded are the file's: another network namespace says how nft writes them.
 _RULES_DIFFER = """

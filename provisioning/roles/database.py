@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from provisioning import releases
 from provisioning.dsn import DATABASE, ROLE
+from provisioning.errors import Contradiction
 from provisioning.fleet import Fleet, Host, Machine, Role
 from provisioning.flows import POSTGRESQL, openings
 from provisioning.postgresql_tuning import tuning
@@ -29,15 +30,16 @@ def resources(
 ) -> tuple[Resource, ...]:
     """Return the resources of the role, in order."""
     machine = machines[host.name]
-    version = _version_of_main(machine)
+    version = machine.main.version if machine.main else VERSIONS[machine.debian]
     becomes_first = _becomes_first(fleet, host, machines)
+    _refuse_a_second_primary(fleet, host, machines)
     return (
         *without_cluster(),
         *releases.places(),
         *((_first_cluster(version),) if becomes_first else ()),
         *(
             _cluster(fleet, host, machine, version, secrets)
-            if becomes_first or machine.clusters
+            if becomes_first or machine.main
             else ()
         ),
     )
@@ -56,14 +58,35 @@ def _becomes_first(fleet: Fleet, host: Host, machines: Mapping[str, Machine]) ->
     databases = fleet.of_role(Role.DATABASE)
     if host != databases[0] or not all(each.name in machines for each in databases):
         return False
-    return not any(machines[each.name].clusters for each in databases)
+    return not any(machines[each.name].main for each in databases)
 
 
-def _version_of_main(machine: Machine) -> str:
-    """Return the version of the newest cluster `main` that is there; else the distribution's."""
-    there = [each.split("/") for each in machine.clusters]
-    versions = [version for version, name in there if name == "main"]
-    return max(versions, key=int, default=VERSIONS[machine.debian])
+def _refuse_a_second_primary(fleet: Fleet, host: Host, machines: Mapping[str, Machine]) -> None:
+    """Raise Contradiction for a cluster that is no standby while another host has one, too.
+
+    Our settings would let applications into both. Who cannot be read may have one: that
+    stops a cluster that is new to us, and not the primary while its standby is away.
+    """
+    own = machines[host.name].main
+    if own is None or own.is_standby:
+        return
+    for other in fleet.of_role(Role.DATABASE):
+        if other == host:
+            continue
+        if other.name not in machines:
+            if not own.is_ours:
+                raise Contradiction(
+                    f"{host.name}: its cluster {own} is no standby and was made by hand, and "
+                    f"{other.name} may have the primary: it cannot be read. Mend that first."
+                )
+            continue
+        theirs = machines[other.name].main
+        if theirs and not theirs.is_standby and (theirs.has_data or not own.is_ours):
+            raise Contradiction(
+                f"{host.name}: its cluster {own} is no standby, and {theirs} on {other.name} is "
+                "none either: two primaries. Look which one the applications have written to, and "
+                "drop the other: pg_dropcluster --stop, and rm -r what is left in /etc/postgresql."
+            )
 
 
 def _first_cluster(version: str) -> Resource:

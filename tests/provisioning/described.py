@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ops.inventory import read_fleet
-from provisioning.fleet import Fleet, Machine, Role
+from provisioning.fleet import Cluster, Fleet, Machine, Role
 from provisioning.resources import File, Resource
 from provisioning.roles import SECRETS, resources_of
 from tests.ops.inventories import inventory
 
 PLAIN = {name: f"the-{name.replace('_', '-')}" for name in SECRETS}
 MAIL = 'mail_server = "mail.example.org:587"\nmail_from = "still@example.org"\n'
-CLUSTERS = {"12": "15/main", "13": "17/main"}
+CLUSTERS = {"12": Cluster("15", "main"), "13": Cluster("17", "main")}
 
 
 def described_fleet(more: str = MAIL) -> Fleet:
@@ -23,7 +23,7 @@ def described_fleet(more: str = MAIL) -> Fleet:
         return read_fleet(path)
 
 
-def machine(debian: str = "13", clusters: tuple[str, ...] = ()) -> Machine:
+def machine(debian: str = "13", *clusters: Cluster) -> Machine:
     return Machine(debian, 4 * 2**30, 2, 524_288, False, clusters, "applied", 0.0)
 
 
@@ -31,7 +31,7 @@ def machines(fleet: Fleet, debian: str = "13") -> dict[str, Machine]:
     """Return facts of all hosts, as they are when the fleet has its primary."""
     found = {host.name: machine(debian) for host in fleet.hosts}
     first, *_ = fleet.of_role(Role.DATABASE)
-    return found | {first.name: machine(debian, (CLUSTERS[debian],))}
+    return found | {first.name: machine(debian, CLUSTERS[debian])}
 
 
 def resources(

@@ -1,6 +1,7 @@
 """The fleet's one cluster: where it is, how it is set, and that it is never made anew."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -107,6 +108,38 @@ def test_a_cluster_whose_data_is_away_is_not_made_anew(
     assert "postgresql-cluster" not in tried.stdout + tried.stderr
     assert "start    unit postgresql@17-main.service" in tried.stdout
     assert rehearsal.run("db1", ["sh", "-c", f"ls {DATA} 2>/dev/null | wc -l"]).strip() == "0"
+
+
+@contextmanager
+def made_by_hand(rehearsal: Rehearsal, name: str) -> Iterator[str]:
+    """Make a cluster on the second host, which is stopped; give the directory of its data."""
+    rehearsal.run("db2", ["pg_createcluster", "17", name])
+    try:
+        yield f"/var/lib/postgresql/17/{name}"
+    finally:
+        rehearsal.run("db2", ["pg_dropcluster", "--stop", "17", name])
+        rehearsal.run("db2", ["rm", "-rf", f"/etc/postgresql/17/{name}"])
+
+
+def test_a_second_primary_is_refused_and_a_standby_is_not(
+    applied: Fleet, rehearsal: Rehearsal
+) -> None:
+    with made_by_hand(rehearsal, "main") as data:
+        refused = shown_plan(applied)
+        rehearsal.run("db2", ["touch", f"{data}/standby.signal"])
+        shown = shown_plan(applied)
+    assert refused.returncode == FAILED
+    assert "Nothing to do on 6 hosts, 2 not read." in refused.stderr
+    for own, other in (("db1", "db2"), ("db2", "db1")):
+        words = f"{own}: its cluster 17/main is no standby, and 17/main on {other} is none either"
+        assert words in " ".join(refused.stderr.split())
+    assert shown.returncode == PENDING
+    assert "create   file /etc/postgresql/17/main/conf.d/stillhere.conf" in shown.stdout
+
+
+def test_a_cluster_of_another_name_is_not_the_fleets(applied: Fleet, rehearsal: Rehearsal) -> None:
+    with made_by_hand(rehearsal, "other"):
+        assert shown_plan(applied).returncode == EMPTY
 
 
 def test_while_a_database_host_cannot_be_read_none_is_made_on_the_other(

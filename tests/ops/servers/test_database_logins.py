@@ -32,6 +32,21 @@ def replication(applied: Fleet, application: dict[str, Any]) -> dict[str, Any]:
     return application | own | {"replicates": True}
 
 
+def test_it_logs_in_by_an_address_that_came_after_postgresql(
+    applied: Fleet, rehearsal: Rehearsal, application: dict[str, Any]
+) -> None:
+    address = applied.host("db1").address6
+    shown = rehearsal.run("db1", ["ip", "-6", "-o", "addr", "show", "to", address]).split()
+    device, network = shown[1], shown[3]
+    address_is = ["ip", "-6", "addr"]
+    rehearsal.run("db1", [*address_is, "del", network, "dev", device])
+    try:
+        rehearsal.run("db1", ["systemctl", "restart", "postgresql@17-main"])
+    finally:
+        rehearsal.run("db1", [*address_is, "add", network, "dev", device, "nodad"])
+    assert logins(rehearsal, "app1", [application, application | {"host": address}]) == ["in", "in"]
+
+
 @pytest.mark.parametrize("host", ["app1", "app2", "app3"])
 def test_an_application_logs_in_from_its_servers_by_both_addresses(
     applied: Fleet, rehearsal: Rehearsal, application: dict[str, Any], host: str

@@ -1,14 +1,20 @@
 """When a cluster is made, and how a database host is described."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
-from provisioning.fleet import Fleet, Machine
+from provisioning.errors import Contradiction
+from provisioning.fleet import Cluster, Fleet, Machine
 from provisioning.resources import Command, Unit
 from tests.provisioning.described import CLUSTERS, described_fleet, files, machine, resources
 
-BARE, MADE = machine(), machine(clusters=("17/main",))
+MAIN = CLUSTERS["13"]
+BARE, MADE = machine(), machine("13", MAIN)
+STANDBY = machine("13", replace(MAIN, is_standby=True))
+BY_HAND = machine("13", replace(MAIN, is_ours=False))
+AWAY = machine("13", replace(MAIN, has_data=False))
 
 
 @pytest.fixture
@@ -26,7 +32,7 @@ def makes_cluster(fleet: Fleet, name: str, known: Mapping[str, Machine]) -> bool
         (BARE, BARE, {"db1"}),
         (MADE, BARE, set()),
         (BARE, MADE, set()),  # db1 was installed anew: it will be a standby
-        (MADE, MADE, set()),
+        (MADE, STANDBY, set()),
         (BARE, None, set()),  # who cannot be read may have one
         (None, BARE, set()),  # nor does the second one become the first
     ],
@@ -38,6 +44,35 @@ def test_a_cluster_is_made_once_where_it_is_certain_that_there_is_none(
     assert {name for name in known if makes_cluster(fleet, name, known)} == expected
 
 
+@pytest.mark.parametrize(
+    ("db1", "db2", "expected"),
+    [
+        (MADE, BARE, set()),
+        (MADE, STANDBY, set()),
+        (STANDBY, MADE, set()),  # after a failover
+        (MADE, MADE, {"db1", "db2"}),
+        (MADE, BY_HAND, {"db1", "db2"}),
+        (MADE, None, set()),  # the primary goes on while its standby is away
+        (None, MADE, set()),
+        (None, BY_HAND, {"db2"}),
+        (AWAY, STANDBY, set()),
+        (AWAY, MADE, {"db1"}),  # it was a standby or is the primary: who knows
+        (AWAY, BY_HAND, {"db1", "db2"}),
+        (STANDBY, STANDBY, set()),
+    ],
+)
+def test_a_second_primary_is_refused(
+    fleet: Fleet, db1: Machine | None, db2: Machine | None, expected: set[str]
+) -> None:
+    known = {name: one for name, one in (("db1", db1), ("db2", db2)) if one}
+    for name, other in {"db1": "db2", "db2": "db1"}.items():
+        if name in expected:
+            with pytest.raises(Contradiction, match=rf"^{name}: its cluster.* {other} "):
+                resources(fleet, name, known)
+        elif name in known:
+            assert resources(fleet, name, known)
+
+
 def test_a_host_without_a_cluster_has_the_program_and_no_more(fleet: Fleet) -> None:
     described = resources(fleet, "db2", {"db1": MADE, "db2": BARE})
     assert "package postgresql" in {each.key for each in described}
@@ -46,13 +81,15 @@ def test_a_host_without_a_cluster_has_the_program_and_no_more(fleet: Fleet) -> N
 
 
 @pytest.mark.parametrize(("debian", "cluster"), CLUSTERS.items())
-def test_the_cluster_that_is_there_is_configured(fleet: Fleet, debian: str, cluster: str) -> None:
-    described = resources(fleet, "db1", {"db1": machine(debian, (cluster,))})
+def test_the_cluster_that_is_there_is_configured(
+    fleet: Fleet, debian: str, cluster: Cluster
+) -> None:
+    described = resources(fleet, "db1", {"db1": machine(debian, cluster)})
     assert f"/etc/postgresql/{cluster}/pg_hba.conf" in files(described)
 
 
 def test_after_an_upgrade_of_debian_the_cluster_stays_the_one_that_is_there(fleet: Fleet) -> None:
-    described = resources(fleet, "db1", {"db1": machine("13", ("15/main",))})
+    described = resources(fleet, "db1", {"db1": machine("13", CLUSTERS["12"])})
     assert "/etc/postgresql/15/main/pg_hba.conf" in files(described)
 
 
