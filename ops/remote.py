@@ -181,6 +181,8 @@ def _explained(host: Host, error: Exception) -> HostError:
             f"{where}: we have no SSH key to show. Load one (ssh-add), or name it: "
             "STILLHERE_SSH_KEY=FILE."
         )
+    if "timeout" in str(error).lower():
+        return Unreachable(f"{where}: the login was not done within {CONNECT_SECONDS} s.")
     if isinstance(error, paramiko.AuthenticationException):
         return Unreachable(f"{where}: refuses our SSH key. Is it loaded (ssh-add -l), and applied?")
     if isinstance(error, TimeoutError | socket.timeout):

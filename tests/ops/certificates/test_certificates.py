@@ -17,8 +17,8 @@ from tests.ops.rehearsal import Rehearsal
 pytestmark = pytest.mark.lab
 
 _NO_AUTHORITY = (
-    "table inet no_authority { chain out { type filter hook output priority 0;"
-    " tcp dport 14000 reject with tcp reset; } }"  # pebble, on world
+    "table inet no_authority {\nchain out {\ntype filter hook output priority 0\n"
+    "tcp dport 14000 reject with tcp reset\n}\n}"  # pebble, on world
 )
 
 

@@ -134,7 +134,7 @@ def test_a_host_that_is_down_is_one_line_and_the_others_are_tried(
 
 
 def test_lost_packets_are_no_finding(applied: Fleet, troubled_lab: Lab) -> None:
-    faults.lose(troubled_lab, troubled_lab.host("app1"), 15)
+    faults.lose(troubled_lab, troubled_lab.host("app1"), 6)
     status, found = verified(applied)
     assert (status, found["findings"], found["troubles"]) == (0, [], [])
 

@@ -38,7 +38,14 @@ def fleet(rehearsal: Rehearsal) -> Iterator[Fleet]:
     fleet = find_fleet(str(rehearsal.inventory))
     yield fleet
     for name in HOSTS:
-        rehearsal.run(name, ["rm", "-rf", "/srv/stillhere"])
+        rehearsal.run(
+            name,
+            [
+                "sh",
+                "-c",
+                "rm -rf /srv/stillhere/*; mkdir -p /srv/stillhere/releases /srv/stillhere/static",
+            ],
+        )
 
 
 @pytest.fixture
