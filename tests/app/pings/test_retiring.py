@@ -3,6 +3,7 @@
 import json
 import signal
 import socket
+import time
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
@@ -11,7 +12,6 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from app.checks.models import Check
-from app.pings import retiring
 from app.pings.models import Position
 from tests.app.pings.rig import PingPath
 from tests.app.pings.test_ping_path import check, path, pings
@@ -35,7 +35,7 @@ def run_json(*arguments: str) -> list[dict[str, Any]]:
 @pytest.fixture
 def silent(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two servers, of which nobody moves a position."""
-    monkeypatch.setattr(retiring.time, "sleep", lambda _: None)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
     for server, slot, seconds in (("app1", 0, 0), ("app2", 0, 40), ("app2", 1, 60)):
         at = NOW - timedelta(seconds=seconds)
         Position.objects.create(server=server, slot=slot, applied_before=at)
