@@ -33,7 +33,8 @@ class Backlog:
     trouble: str
 
     def __str__(self) -> str:
-        words = f"journal {self.journal}: {self.pings} pings, {self.size_bytes} bytes"
+        count = "1 ping" if self.pings == 1 else f"{self.pings} pings"
+        words = f"journal {self.journal}: {count} left, {self.size_bytes} bytes"
         return f"{words}: {self.trouble}" if self.trouble else words
 
 

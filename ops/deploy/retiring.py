@@ -13,7 +13,7 @@ from ops.deploy import journals
 from ops.deploy.balancers import nobody_else, seen_by_balancers, tell, wait_until_empty
 from ops.deploy.desk import Desk
 from ops.deploy.drained import unmark
-from ops.deploy.standing import Standing, standing_of
+from ops.deploy.standing import RETIRED, Standing, standing_of
 from ops.errors import ChangeFailed, Refused
 from ops.toml_lines import lines_of
 from provisioning.fleet import Fleet, Host, Role
@@ -63,7 +63,8 @@ def _looked(desk: Desk, server: Host) -> tuple[Standing, str]:
                     f"{server.name}: {'; '.join(map(str, stuck))} {journals.HOW_ON} "
                     "Nothing was begun."
                 )
-            step.words = f"{sum(each.pings for each in found)} pings are on their way"
+            count = sum(each.pings for each in found)
+            step.words = "1 ping on its way" if count == 1 else f"{count} pings on their way"
         aside = sum(each.aside for each in found) if release else 0
     if aside:
         desk.telling.trouble(
@@ -80,7 +81,7 @@ def _take_out(desk: Desk, server: Host) -> None:
         tell(desk, server, Admin.DRAIN)
         step.words = wait_until_empty(desk, server)
     with desk.telling.step("maintenance", server.name) as step:
-        words = f"retired by {desk.who} since {since}"
+        words = f"{RETIRED} by {desk.who} since {since}"
         audit = desk.did(server, f"maintenance: {words}")
         desk.of(server).ask("set_maintenance", answer_seconds=ASK_SECONDS, words=words, audit=audit)
         tell(desk, server, Admin.MAINTENANCE)

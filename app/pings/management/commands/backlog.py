@@ -31,4 +31,5 @@ def _line(one: Backlog) -> str:
     aside = f", {one.aside} put aside" if one.aside else ""
     if one.trouble:
         return f"journal {one.journal}: stuck{aside}: {one.trouble}"
-    return f"journal {one.journal}: {one.pings} pings, {one.size_bytes} bytes{aside}"
+    count = "1 ping" if one.pings == 1 else f"{one.pings} pings"
+    return f"journal {one.journal}: {count}, {one.size_bytes} bytes{aside}"
