@@ -2,14 +2,16 @@
 
 from invoke.collection import Collection
 
-from ops.tasks import certs, deploy, doctor, fleet, lab, load_balancers, net, secrets
+from ops.tasks import app, certs, deploy, doctor, fleet, hosts, lab, load_balancers, net, secrets
 
 namespace = Collection(
     fleet.plan,
     fleet.apply,
     doctor.doctor,
+    app=Collection.from_module(app),
     certs=Collection.from_module(certs),
     deploy=Collection.from_module(deploy),
+    hosts=Collection.from_module(hosts),
     lab=Collection.from_module(lab),
     lb=Collection.from_module(load_balancers),
     net=Collection.from_module(net),

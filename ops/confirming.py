@@ -22,3 +22,21 @@ def confirmed(console: Console, fleet: Fleet, yes: bool, what: str = "Apply this
         return True
     console.say("Nothing was changed.")
     return False
+
+
+def named(console: Console, name: str, given: str) -> bool:
+    """Return True when the operator types a host's name, or gave it as an option. In a lab too."""
+    if given:
+        if given == name:
+            return True
+        raise Refused(f"--confirm {given} is not {name}. Nothing was changed.")
+    if not sys.stdin.isatty():
+        raise Refused(f"Nobody is there to type {name}. Say --confirm {name}.")
+    console.say(f"Type {name} to continue: ")
+    try:
+        is_meant = input().strip() == name
+    except EOFError:  # Ctrl-D
+        is_meant = False
+    if not is_meant:
+        console.say("Nothing was changed.")
+    return is_meant

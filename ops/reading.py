@@ -40,6 +40,12 @@ class Sessions:
                     raise Locked(f"{host.name} is held by {held_by}. Wait, or ask them to stop.")
         return self._open[host.name]
 
+    def reopened(self, host: Host) -> Session:
+        """Return a new session with a host that has ended the old one, or is about to."""
+        if old := self._open.pop(host.name, None):
+            old.close()
+        return self.of(host)
+
     def close(self) -> None:
         """End them all."""
         for session in self._open.values():

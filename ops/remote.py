@@ -28,7 +28,7 @@ PIECE_BYTES = 1 << 18
 NO_SUCH_COMMAND = 127  # what a shell ends with
 MODULES = (
     "commands", "seeing", "guarding", "changing", "balancing", "probing", "examining",
-    "releasing", "certifying", "deploying", "serving",
+    "releasing", "certifying", "deploying", "updating", "serving",
 )  # fmt: skip
 # Small enough to be no secret and no length problem; the modules come by stdin.
 START = (

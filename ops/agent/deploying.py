@@ -17,7 +17,7 @@ from typing import Any
 
 from ops.agent.changing import sync_directory
 from ops.agent.commands import HOME, MARKER, Failed, run
-from ops.agent.releasing import RELEASES, is_id
+from ops.agent.releasing import CURRENT, RELEASES, is_id
 from ops.agent.seeing import active_state, text_of
 
 MARK = HOME + "/deploy.json"
@@ -25,11 +25,12 @@ MAINTENANCE = "/etc/stillhere/maintenance"
 SETTINGS = "/etc/stillhere/app.env"
 SOCKET = "stillhere-pages.socket"
 NOTIFIER = "stillhere-notifier.service"
+DRAIN = "stillhere-drain.service"
 SERVICES = [
     "stillhere-pages.service",
     "stillhere-receiver@0.service",
     "stillhere-receiver@1.service",
-    "stillhere-drain.service",
+    DRAIN,
     NOTIFIER,
 ]
 ANSWER_SECONDS = 5
@@ -128,6 +129,23 @@ def restart_services(audit: str) -> dict[str, Any]:
         run(["systemctl", "restart", *SERVICES], timeout=180)
     except Failed as error:
         raise Failed(f"{error}\n{last_words(failing(see_services()))}") from None
+    return {}
+
+
+def stop_taking(audit: str) -> dict[str, Any]:
+    """Stop all that takes pings, pages or alerts; what has come in is drained on."""
+    note(audit)
+    run(["systemctl", "stop", SOCKET, *(name for name in SERVICES if name != DRAIN)], timeout=180)
+    run(["systemctl", "start", DRAIN], timeout=60)
+    return {}
+
+
+def rest(audit: str) -> dict[str, Any]:
+    """Stop all of the product. Its units wait for a release: without one no boot starts them."""
+    note(audit)
+    run(["systemctl", "stop", SOCKET, *SERVICES], timeout=180)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(CURRENT)
     return {}
 
 

@@ -14,6 +14,7 @@ agent, which lets go of the operators' lock. Only Python 3.11's own library here
     {"ask": "releases"}, "make_room", "unpack", "publish", "switch", "let_go": see releasing
     {"ask": "examine", ...}                   -> see ops/agent/examining
     {"ask": "standing"}, "set_mark", "manage", "fetch" and others: see deploying
+    {"ask": "software"}, "upgrade", "reboot" and others: see updating
 """
 
 import fcntl
@@ -37,6 +38,7 @@ from ops.agent.commands import LOCK, Failed
 from ops.agent.deploying import (
     fetch,
     manage,
+    rest,
     restart_services,
     see_database,
     services,
@@ -44,12 +46,21 @@ from ops.agent.deploying import (
     set_mark,
     standing,
     stop_notifier,
+    stop_taking,
 )
 from ops.agent.examining import examine
 from ops.agent.guarding import confirm
 from ops.agent.probing import doors, probe
 from ops.agent.releasing import let_go, make_room, publish, releases, switch, unpack
 from ops.agent.seeing import observe
+from ops.agent.updating import (
+    boot,
+    reboot,
+    restart_units,
+    settle,
+    software,
+    upgrade,
+)
 
 _held: list[TextIO] = []  # an open file is what holds the lock
 
@@ -106,8 +117,16 @@ ASKED: dict[str, Callable[..., dict[str, Any]]] = {
     "set_maintenance": set_maintenance,
     "stop_notifier": stop_notifier,
     "restart_services": restart_services,
+    "stop_taking": stop_taking,
+    "rest": rest,
     "services": services,
     "manage": manage,
     "fetch": fetch,
     "see_database": see_database,
+    "software": software,
+    "upgrade": upgrade,
+    "restart_units": restart_units,
+    "boot": boot,
+    "reboot": reboot,
+    "settle": settle,
 }

@@ -17,7 +17,7 @@ def check(desk: Desk, release_id: str) -> None:
 
     def one(server: Host) -> str:
         try:
-            _manage(desk, server, release_id, ["check", "--deploy"], CHECK_SECONDS)
+            manage(desk, server, release_id, ["check", "--deploy"], CHECK_SECONDS)
         except ChangeFailed as error:
             return str(error)
         return ""
@@ -30,7 +30,7 @@ def check(desk: Desk, release_id: str) -> None:
 def pending(desk: Desk, release_id: str, allow: Sequence[str]) -> list[str]:
     """Return the migrations that the database lacks. ChangeFailed when one may not run."""
     server = desk.hosts(Role.APP_SERVER)[0]
-    said = _manage(
+    said = manage(
         desk, server, release_id, ["migrate_release", "--check", *_allow(allow)], CHECK_SECONDS
     )
     lines = said.splitlines()
@@ -41,14 +41,15 @@ def migrate(desk: Desk, release_id: str, allow: Sequence[str]) -> None:
     """Bring the tables to those of the release. ChangeFailed when that does not succeed."""
     server = desk.hosts(Role.APP_SERVER)[0]
     desk.did(server, f"migrate to release {release_id}")
-    _manage(desk, server, release_id, ["migrate_release", *_allow(allow)], MIGRATE_SECONDS)
+    manage(desk, server, release_id, ["migrate_release", *_allow(allow)], MIGRATE_SECONDS)
 
 
 def _allow(names: Sequence[str]) -> list[str]:
     return [word for name in names for word in ("--allow", name)]
 
 
-def _manage(desk: Desk, server: Host, release_id: str, words: list[str], seconds: int) -> str:
+def manage(desk: Desk, server: Host, release_id: str, words: list[str], seconds: int) -> str:
+    """Run manage.py of a release on a server; return what it says. ChangeFailed if it fails."""
     answer = desk.of(server).ask(
         "manage",
         answer_seconds=seconds + 60,

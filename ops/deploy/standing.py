@@ -14,6 +14,7 @@ from ops.remote import Session
 from provisioning.fleet import Host, Role
 
 ASK_SECONDS = 60
+RETIRED = "retired"  # so begins the maintenance of one that is about to leave the inventory
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,11 @@ class Standing:
             return frozenset()
         up = {name: one for name, one in self.units.items() if one["active"] == "active"}
         return frozenset(up[name]["release"] if name in up else "" for name in self.units)
+
+    @property
+    def is_retired(self) -> bool:
+        """Return True for a server that was taken out for good."""
+        return (self.maintenance or "").startswith(RETIRED)
 
     def is_at(self, release_id: str) -> bool:
         """Tell whether nothing has to be done for it to have, and to run, that release."""

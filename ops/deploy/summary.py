@@ -59,7 +59,7 @@ def troubles(fleet: Fleet, found: Found, seen: Seen) -> Iterator[str]:
     for name, one in found.items():
         if isinstance(one, str):
             yield f"{name}: {one}" if one == "left out" else one
-    releases = sorted({one.on.current for one in known})
+    releases = sorted({one.on.current for one in known if not one.is_retired})
     if not any(releases):
         yield f"There is no release anywhere. fab deploy --fleet {fleet.name} brings the first one."
         return

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.confirming import confirmed
+from ops.confirming import confirmed, named
 from ops.console import Console
 from ops.errors import Refused
 from ops.inventory import read_fleet
@@ -31,3 +31,17 @@ def test_the_fleets_name_is_a_yes_and_nothing_else(
     monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
     with pytest.raises(Refused, match="Nobody is there"):
         confirmed(Console({}), read_fleet(path), yes=False)
+
+
+@pytest.mark.parametrize(("typed", "said"), [("app3\n", True), ("yes\n", False), ("", False)])
+def test_what_cannot_be_undone_wants_the_hosts_name(
+    monkeypatch: pytest.MonkeyPatch, typed: str, said: bool
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(typed))
+    assert named(Console({}), "app3", "") is said
+    assert named(Console({}), "app3", "app3")
+    with pytest.raises(Refused, match="--confirm app2 is not app3"):
+        named(Console({}), "app3", "app2")
+    monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+    with pytest.raises(Refused, match="Say --confirm app3"):
+        named(Console({}), "app3", "")
