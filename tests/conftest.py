@@ -1,13 +1,13 @@
 """What every test may ask for, and which tests a run is made of."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import hypothesis
 import pytest
 from django.db import connections
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
+from tests.browser import running_chromium
 from tests.postgresql import Cluster, running_cluster
 
 # No deadline of an example: how fast a busy machine is, is no property of the code.
@@ -53,16 +53,10 @@ def chromium(monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
     fixtures made is seen only when it is committed (`transactional_db`,
     `live_server`), and only one test may own the loop, hence no wider scope.
     """
-    executable = Path("/usr/bin/chromium")
-    if not executable.exists():
-        pytest.fail("Chromium is not installed. As root, `make setup` installs it.")
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-    with sync_playwright() as playwright:
-        # Chromium's own sandbox does not work as root.
-        arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
-        browser = playwright.chromium.launch(executable_path=executable, args=arguments)
+    with running_chromium() as browser:
         yield browser
-        browser.close()
+        # What the loop left in this thread, before the loop is gone.
         connections.close_all()
 
 

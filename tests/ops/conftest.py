@@ -1,11 +1,12 @@
 """What tests of the operations kit may ask for."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from ops.fleets import find_fleet
-from ops.lab import faults, fleet
+from ops.lab import faults, fleet, world
 from ops.lab.plan import HOSTS, Lab
 from ops.secrets import read_vault, vault_of
 from provisioning.fleet import Fleet
@@ -57,3 +58,20 @@ def applied(rehearsal: Rehearsal) -> Fleet:
     assert seen == []
     assert canary not in first.stdout + first.stderr
     return fleet
+
+
+@pytest.fixture(scope="session")
+def issued(applied: Fleet) -> Fleet:
+    """Return the lab's fleet after its first certificates."""
+    done = fab("certs.issue", "--fleet", str(applied.path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return find_fleet(str(applied.path))
+
+
+@pytest.fixture(scope="session")
+def roots(issued: Fleet, rehearsal: Rehearsal, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file with the authority of those certificates, for clients to trust."""
+    path = tmp_path_factory.mktemp("roots") / "roots.pem"
+    ask = ["curl", "-sSk", f"https://localhost:{world.ROOTS_PORT}/roots/0"]
+    path.write_text(rehearsal.run("world", ask))
+    return path

@@ -9,12 +9,8 @@ import pytest
 
 from ops.certificates.ordering import Pairs, read_pairs
 from ops.certificates.pair import Kind, shown
-from ops.fleets import find_fleet
-from ops.lab import world
 from ops.reading import sessions_with
 from provisioning.fleet import Fleet
-from tests.ops.operator import fab
-from tests.ops.rehearsal import Rehearsal
 
 CIPHERS = {Kind.ECDSA: "ECDHE-ECDSA-AES128-GCM-SHA256", Kind.RSA: "ECDHE-RSA-AES128-GCM-SHA256"}
 BALANCERS = ("lb1", "lb2")
@@ -51,18 +47,7 @@ class Client:
 
 
 @pytest.fixture(scope="session")
-def issued(applied: Fleet) -> Fleet:
-    """Return the lab's fleet after its first certificates."""
-    done = fab("certs.issue", "--fleet", str(applied.path))
-    assert done.returncode == 0, done.stdout + done.stderr
-    return find_fleet(str(applied.path))
-
-
-@pytest.fixture(scope="session")
-def client(issued: Fleet, rehearsal: Rehearsal, tmp_path_factory: pytest.TempPathFactory) -> Client:
-    roots = tmp_path_factory.mktemp("roots") / "roots.pem"
-    ask = ["curl", "-sSk", f"https://localhost:{world.ROOTS_PORT}/roots/0"]
-    roots.write_text(rehearsal.run("world", ask))
+def client(issued: Fleet, roots: Path) -> Client:
     return Client(issued, roots)
 
 

@@ -61,11 +61,15 @@ class Stage:
         self.base = self.scratch.git("rev-parse", "HEAD")
         done = self.deploy(self.base)
         assert done.returncode == 0, done.stdout + done.stderr
-        made = self.run("app1", f"{_MANAGE} bootstrap --email a@example.org --new-keys --json")
-        self.ping_key = json.loads(made)["ping_key"]
+        self.ping_key = self.member("a@example.org")
         for target in self.targets:
             url = f"https://ping.stillhere.test/{target}?create=1"
             assert self.curl("lb1", 4, url) in ("200", "201")
+
+    def member(self, email: str) -> str:
+        """Make a user with a project; return its ping key."""
+        made = self.run("app1", f"{_MANAGE} bootstrap --email {email} --new-keys --json")
+        return str(json.loads(made)["ping_key"])
 
     @property
     def targets(self) -> list[str]:

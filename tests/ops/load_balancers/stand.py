@@ -15,9 +15,29 @@ from provisioning.fleet import Fleet, Role
 from provisioning.flows import PAGES, RECEIVER
 from tests.ops.rehearsal import Rehearsal
 
-_ECHO = Path(__file__).with_name("echo.py").read_text("utf-8")
+_ECHO, _HAMMER = (
+    Path(__file__).with_name(name).read_text("utf-8") for name in ("echo.py", "hammer.py")
+)
 _PORTS = [str(service.port) for service in (PAGES, *RECEIVER)]
 SITE, PINGS = "stillhere.test", "ping.stillhere.test"
+# What nobody is to believe: options of curl that say of a client what is not so.
+FORGED = "203.0.113.66"
+FORGERIES = [
+    option
+    for header in (
+        f"X-Forwarded-For: {FORGED}",
+        f"X-FORWARDED-FOR: {FORGED}, 127.0.0.1",
+        f"X_Forwarded_For: {FORGED}",
+        f"X-Forwarded-Host: {FORGED}",
+        "X-Forwarded-Proto: gopher",
+        f"Forwarded: for={FORGED};proto=gopher",
+        f"X-Real-IP: {FORGED}",
+        f"X-Cluster-Client-IP: {FORGED}",
+        f"Script_Name: /{FORGED}",
+        f"Proxy: {FORGED}",
+    )
+    for option in ("-H", header)
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +87,14 @@ class Stand:
     def python(self, host: str, program: str, *arguments: str) -> Any:
         """Run a program in a host; return the JSON that it prints."""
         return json.loads(self.run(host, "python3", "-", *arguments, stdin=program))
+
+    def hammer(
+        self, host: str, address: str, most: int, *paths: str, pause_seconds: float = 0
+    ) -> dict[str, Any]:
+        """Ping so often from a host, over plain HTTP, that it is told to wait (hammer.py)."""
+        options = (address, str(most), str(pause_seconds), *paths)
+        said: dict[str, Any] = self.python(host, _HAMMER, *options)
+        return said
 
     def ask(self, *commands: str, balancer: str = "lb1", audit: str = "") -> list[str]:
         """Return what HAProxy says, asked as an operator does: by the agent."""

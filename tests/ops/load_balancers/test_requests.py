@@ -7,43 +7,11 @@ import pytest
 
 from ops.remote import Session
 from provisioning.flows import PAGES, RECEIVER
-from tests.ops.load_balancers.stand import PINGS, SITE, Stand, all_serve
+from tests.ops.load_balancers.stand import FORGED, FORGERIES, PINGS, SITE, Stand, all_serve
 
 pytestmark = pytest.mark.lab
 
 RECEIVERS = {service.port for service in RECEIVER}
-FORGED = "203.0.113.66"
-FORGERIES = [
-    option
-    for header in (
-        f"X-Forwarded-For: {FORGED}",
-        f"X-FORWARDED-FOR: {FORGED}, 127.0.0.1",
-        f"X_Forwarded_For: {FORGED}",
-        f"X-Forwarded-Host: {FORGED}",
-        "X-Forwarded-Proto: gopher",
-        f"Forwarded: for={FORGED};proto=gopher",
-        f"X-Real-IP: {FORGED}",
-        f"X-Cluster-Client-IP: {FORGED}",
-        f"Script_Name: /{FORGED}",
-        f"Proxy: {FORGED}",
-    )
-    for option in ("-H", header)
-]
-# On one line that is kept; ends when it was told often enough.
-HAMMER = """
-import http.client, json, sys
-address, most = sys.argv[1], int(sys.argv[2])
-line = http.client.HTTPConnection(address, 80, timeout=20)
-seen, first_after = {}, None
-while seen.get(429, 0) < 20 and sum(seen.values()) < most:
-    line.request("GET", "/ping/hammer", headers={"Host": "stillhere.test"})
-    answer = line.getresponse()
-    answer.read()
-    seen[answer.status] = seen.get(answer.status, 0) + 1
-    if answer.status == 429 and first_after is None:
-        first_after = answer.headers["Retry-After"]
-print(json.dumps({"seen": seen, "retry_after": first_after}))
-"""
 # Opens lines and says nothing; a line that is refused is closed at once, an idle one after 10 s.
 IDLE = """
 import json, socket, sys, time
@@ -136,7 +104,7 @@ def test_what_a_client_says_of_itself_does_not_reach_the_application(
 
 def test_who_hammers_is_told_to_wait_and_the_others_are_answered(stand: Stand) -> None:
     limit = stand.fleet.ping_rate_per_minute
-    done: Any = stand.python("world", HAMMER, stand.address("lb1", 6), str(2 * limit))
+    done = stand.hammer("world", stand.address("lb1", 6), 2 * limit, "hammer")
     assert done["retry_after"] == "60"
     assert done["seen"]["429"] == 20
     # The minute slides: what was taken in its first seconds may be out of it again.
