@@ -2,7 +2,8 @@
 set -eu
 for there in /etc/postgresql/*/* /var/lib/postgresql/*/*; do
 	[ ! -e "$there" ] || {
-		echo "$there is there: a cluster is never made anew. Remove by hand what is no cluster." >&2
+		echo "$there is there: a cluster is never made anew." \
+			"If nobody wants it, and what it is left of was dropped: rm -r $there" >&2
 		exit 1
 	}
 done

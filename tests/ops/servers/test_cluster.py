@@ -1,5 +1,6 @@
 """The fleet's one cluster: where it is, how it is set, and that it is never made anew."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,6 +18,14 @@ DATA = "/var/lib/postgresql/17/main"
 def asked(rehearsal: Rehearsal, sql: str) -> list[str]:
     command = ["runuser", "-u", "postgres", "--", "psql", "-XAtc", sql]
     return rehearsal.run("db1", command).splitlines()
+
+
+def doctor_says(fleet: Fleet, host: str, level: str) -> str:
+    lines = json.loads(fab("doctor", "--fleet", str(fleet.path), "--json").stdout)
+    about = ("database", host, level)
+    return "\n".join(
+        line["words"] for line in lines if (line["subject"], line["host"], line["level"]) == about
+    )
 
 
 def test_the_first_database_host_has_the_cluster_and_the_second_has_none(
@@ -140,6 +149,37 @@ def test_a_second_primary_is_refused_and_a_standby_is_not(
 def test_a_cluster_of_another_name_is_not_the_fleets(applied: Fleet, rehearsal: Rehearsal) -> None:
     with made_by_hand(rehearsal, "other"):
         assert shown_plan(applied).returncode == EMPTY
+        assert "has 17/other, which is not the fleet's" in doctor_says(applied, "db2", "note")
+
+
+@pytest.fixture
+def dropped(applied: Fleet, rehearsal: Rehearsal) -> Iterator[None]:
+    """Take the cluster away but for our own settings, as pg_dropcluster leaves them."""
+    own, away = "etc/postgresql/17/main", "/var/lib/stillhere-away"
+    both = f"{own} var/lib/postgresql/17/main"
+    rehearsal.run("db1", ["systemctl", "stop", "postgresql@17-main"])
+    take = f"cd / && mkdir {away} && cp -a --parents {both} {away} && rm -r {both}"
+    rehearsal.run(
+        "db1", ["sh", "-c", f"{take} && mkdir -p {own} && cp -a {away}/{own}/conf.d {own}"]
+    )
+    try:
+        yield
+    finally:
+        rehearsal.run("db1", ["systemctl", "stop", "postgresql@17-main"])
+        back = f"cd / && rm -rf {both} && cp -a {away}/* / && rm -r {away}"
+        rehearsal.run("db1", ["sh", "-c", back])
+        rehearsal.run("db1", ["systemctl", "start", "postgresql@17-main"])
+
+
+def test_a_dropped_cluster_is_red_and_its_remains_are_named(
+    applied: Fleet, rehearsal: Rehearsal, dropped: None
+) -> None:
+    assert "no host has a cluster, and db1 and db2 had an apply" in doctor_says(
+        applied, "fleet", "red"
+    )
+    tried = fab("apply", "--fleet", str(applied.path))
+    assert tried.returncode == FAILED
+    assert "rm -r /etc/postgresql/17/main" in " ".join(tried.stderr.split())
 
 
 def test_while_a_database_host_cannot_be_read_none_is_made_on_the_other(
