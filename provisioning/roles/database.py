@@ -21,6 +21,7 @@ from provisioning.scram import verifier
 SECRETS: tuple[str, ...] = ("database_password_app", "database_password_replication")
 VERSIONS = {"12": "15", "13": "17"}  # of PostgreSQL, by Debian's
 VERIFIERS = "/etc/stillhere/roles.psql"
+IN_THE_MAKING = "/var/lib/stillhere/cluster-in-the-making"  # known to ops/agent/seeing, too
 JUDGE = "/usr/local/lib/stillhere/judge-pg-hba"
 DROP_IN = "/etc/systemd/system/postgresql@.service.d/stillhere.conf"
 
@@ -91,11 +92,11 @@ def _refuse_a_second_primary(fleet: Fleet, host: Host, machines: Mapping[str, Ma
 
 def _first_cluster(version: str) -> Resource:
     why = "no database host has a cluster: this one becomes the primary"
-    there = f"/etc/postgresql/{version}/main/postgresql.conf"
+    is_there = f"[ -e /etc/postgresql/{version}/main/postgresql.conf ] && [ ! -e {IN_THE_MAKING} ]"
     return Command(
         "postgresql-cluster",
-        check=("sh", "-c", f"[ -e {there} ] || {{ echo '{why}'; exit 1; }}"),
-        run=("sh", "-c", render("make-cluster.sh", version=version)),
+        check=("sh", "-c", f"{is_there} || {{ echo '{why}'; exit 1; }}"),
+        run=("sh", "-c", render("make-cluster.sh", version=version, mark=IN_THE_MAKING)),
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from ops.secrets import read_vault, vault_of
 from provisioning.fleet import Fleet
+from provisioning.roles.database import IN_THE_MAKING
 from tests.ops.operator import EMPTY, FAILED, PENDING, fab, shown_plan
 from tests.ops.rehearsal import Rehearsal
 
@@ -180,6 +181,30 @@ def test_a_dropped_cluster_is_red_and_its_remains_are_named(
     tried = fab("apply", "--fleet", str(applied.path))
     assert tried.returncode == FAILED
     assert "rm -r /etc/postgresql/17/main" in " ".join(tried.stderr.split())
+
+
+def test_the_making_of_the_first_cluster_survives_a_power_cut(
+    applied: Fleet, rehearsal: Rehearsal, dropped: None
+) -> None:
+    """What is left then is never taken for a cluster, and cleared away before the next try."""
+    half = (
+        "cd /var/lib/postgresql/17 && mkdir -p main/base/1 && echo 17 > main/PG_VERSION"
+        " && cd /etc/postgresql/17/main && rm -r conf.d && touch postgresql.conf"
+        f" && echo 17/main > {IN_THE_MAKING}"
+    )
+    rehearsal.run("db1", ["sh", "-c", half])
+    tried = fab("apply", "--fleet", str(applied.path))
+    assert tried.returncode == 0, tried.stdout + tried.stderr
+    assert "run      command postgresql-cluster" in tried.stdout
+    assert shown_plan(applied).returncode == EMPTY
+    assert asked(rehearsal, "SELECT datname FROM pg_database WHERE datname = 'stillhere'")
+    rehearsal.run("db1", ["test", "!", "-e", IN_THE_MAKING])
+    # Somebody has used it in the meantime: then it is not ours to clear away.
+    rehearsal.run("db1", ["sh", "-c", f"echo 17/main > {IN_THE_MAKING}"])
+    refused = fab("apply", "--fleet", str(applied.path))
+    rehearsal.run("db1", ["rm", IN_THE_MAKING])
+    assert refused.returncode == FAILED
+    assert "has somebody's databases" in refused.stderr
 
 
 def test_while_a_database_host_cannot_be_read_none_is_made_on_the_other(
