@@ -5,6 +5,7 @@ database host has been asked and none has one. Afterwards who is primary is a
 fact that PostgreSQL says, and another host gets its cluster as a standby.
 """
 
+import re
 from collections.abc import Mapping
 
 from provisioning import releases
@@ -108,9 +109,10 @@ def _cluster(
         f"{folder}/{name}"
         for name in ("conf.d/stillhere-start.conf", "conf.d/stillhere.conf", "pg_hba.conf")
     )
+    ours = _settings(fleet, host, machine, version, at_start, settings)
     return (
         File(DROP_IN, render("postgresql-unit.conf")),
-        *_settings(fleet, host, machine, version, at_start, settings),
+        *ours,
         *_admission(fleet, host, version, hba),
         Unit(
             f"postgresql@{version}-main.service",
@@ -118,7 +120,7 @@ def _cluster(
             reads=(DROP_IN, at_start),
             rereads=(settings, hba),
         ),
-        *_roles(fleet, secrets),
+        *_roles(fleet, secrets, _names_in(ours)),
     )
 
 
@@ -166,7 +168,13 @@ def _admission(fleet: Fleet, host: Host, version: str, path: str) -> tuple[File,
     )
 
 
-def _roles(fleet: Fleet, secrets: Mapping[str, str]) -> tuple[Resource, ...]:
+def _names_in(files: tuple[File, ...]) -> list[str]:
+    """Return the names of all settings in files of PostgreSQL's."""
+    text = "".join(file.content or "" for file in files)
+    return sorted(re.findall(r"^(\w+) = ", text, re.MULTILINE))
+
+
+def _roles(fleet: Fleet, secrets: Mapping[str, str], settings: list[str]) -> tuple[Resource, ...]:
     passwords = {
         "application": verifier(fleet.name, ROLE, secrets["database_password_app"]),
         "replication": verifier(
@@ -174,7 +182,13 @@ def _roles(fleet: Fleet, secrets: Mapping[str, str]) -> tuple[Resource, ...]:
         ),
     }
     lines = "".join(f"\\set {name} '{value}'\n" for name, value in passwords.items())
-    values = {"verifiers": VERIFIERS, "role": ROLE, "database": DATABASE, "port": POSTGRESQL.port}
+    values = {
+        "verifiers": VERIFIERS,
+        "role": ROLE,
+        "database": DATABASE,
+        "port": POSTGRESQL.port,
+        "settings": settings,
+    }
     return (
         File(VERIFIERS, lines, mode=0o600, secret=True),
         Command(

@@ -98,6 +98,51 @@ def test_a_role_that_was_changed_by_hand_is_shown_and_mended(
     assert shown_plan(applied).returncode == EMPTY
 
 
+def test_settings_by_hand_are_shown_and_taken_back_where_that_is_safe(
+    applied: Fleet, rehearsal: Rehearsal
+) -> None:
+    try:
+        asked(rehearsal, "ALTER SYSTEM SET jit = on")
+        asked(rehearsal, "ALTER SYSTEM SET timezone = 'Europe/Berlin'")
+        shown = shown_plan(applied)
+        assert "setting jit is made in /var/lib/postgresql/17/main/postgresql.auto.conf" in (
+            shown.stdout
+        )
+        assert fab("apply", "--fleet", str(applied.path)).returncode == 0
+    finally:
+        asked(rehearsal, "ALTER SYSTEM RESET ALL")
+    assert asked(rehearsal, "SHOW jit") == ["off"]
+    assert asked(rehearsal, "SHOW timezone") == ["UTC"]
+    assert shown_plan(applied).returncode == EMPTY
+
+
+def test_what_is_not_ours_to_take_back_is_said_and_left(
+    applied: Fleet, rehearsal: Rehearsal
+) -> None:
+    by_hand = "/etc/postgresql/17/main/conf.d/zz.conf"
+    lines = "work_mem = 5MB\\nmax_connections = 321\\n"
+    try:
+        rehearsal.run("db1", ["sh", "-c", f"printf '{lines}' > {by_hand}"])
+        asked(rehearsal, "CREATE ROLE eve SUPERUSER")
+        rehearsal.run("db1", ["systemctl", "reload", "postgresql@17-main"])
+        tried = fab("apply", "--fleet", str(applied.path))
+        superusers = asked(rehearsal, "SELECT rolname FROM pg_roles WHERE rolsuper ORDER BY 1")
+    finally:
+        rehearsal.run("db1", ["rm", by_hand])
+        asked(rehearsal, "DROP ROLE eve")
+        rehearsal.run("db1", ["systemctl", "reload", "postgresql@17-main"])
+    assert tried.returncode == FAILED
+    for words in (
+        f"setting work_mem is made in {by_hand}, which is read after ours: remove it there",
+        "setting max_connections waits for a restart of PostgreSQL",
+        "role eve is a superuser that nobody described",
+    ):
+        assert words in tried.stdout
+        assert words in " ".join(tried.stderr.split())
+    assert superusers == ["eve", "postgres"]
+    assert shown_plan(applied).returncode == EMPTY
+
+
 @pytest.fixture
 def lost_data(applied: Fleet, rehearsal: Rehearsal) -> Iterator[None]:
     """Take the cluster's data away, as a disk does that was not mounted."""
