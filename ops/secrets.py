@@ -13,6 +13,8 @@ from typing import Any
 import gnupg
 
 from ops.errors import VaultError
+from provisioning.roles.database import SECRETS as PASSWORDS
+from provisioning.scram import is_as_typed
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -104,11 +106,18 @@ def _has_id(key: Mapping[str, Any], ids: Iterable[str]) -> bool:
 
 
 def require(secrets: Mapping[str, Secret], names: Iterable[str], path: Path) -> None:
-    """Raise VaultError unless all names are there."""
+    """Raise VaultError unless all names are there, and the database's can be its passwords."""
     missing = sorted(set(names) - set(secrets))
     if missing:
         raise VaultError(
             f"The vault {path} lacks {', '.join(missing)}; add them by fab secrets.edit."
+        )
+    odd = [name for name in PASSWORDS if name in secrets and not is_as_typed(secrets[name])]
+    if odd:
+        raise VaultError(
+            f"The vault {path} has {', '.join(odd)} with a line break or a letter that is not "
+            "ASCII: PostgreSQL takes no such password for what it is. Replace it by fab "
+            "secrets.edit; openssl rand -base64 36 makes one."
         )
 
 

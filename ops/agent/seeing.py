@@ -13,11 +13,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ops.agent.commands import DEBIAN, MARKER, STAMPS, run
+from ops.agent.commands import DEBIAN, HOME, MARKER, STAMPS, run
 
 Spec = dict[str, Any]  # a resource as ops/facts sends it
 Facts = dict[str, Any]
 MOST_TEXT = 300_000
+IN_THE_MAKING = HOME + "/cluster-in-the-making"  # "17/main"
 
 
 def observe(resources: list[Spec]) -> Facts:
@@ -52,10 +53,14 @@ def machine() -> Facts:
 
 
 def clusters() -> list[Facts]:
-    """Return PostgreSQL's clusters; also one whose data is away, on a disk that is not mounted."""
+    """Return PostgreSQL's clusters; also one whose data is away, on a disk that is not mounted.
+
+    What a power cut has left of one in the making is none: make-cluster.sh clears it away.
+    """
     data = glob.glob("/var/lib/postgresql/[0-9][0-9]/*/PG_VERSION")
     settings = glob.glob("/etc/postgresql/[0-9][0-9]/*/postgresql.conf")
     there = {(*path.split("/")[-3:-1],) for path in (*data, *settings)}
+    there.discard((*(text_of(IN_THE_MAKING) or "").strip().split("/"),))
     return [cluster(version, name) for version, name in sorted(there)]
 
 

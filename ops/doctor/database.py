@@ -74,7 +74,9 @@ def why_no_login(database: str, answer: Mapping[str, Any]) -> str:
 
 def _primary(seen: Seen) -> Iterator[Line]:
     writable, standbys, unknown = list[str](), list[str](), list[str]()
-    for host in seen.fleet.of_role(Role.DATABASE):
+    databases = seen.fleet.of_role(Role.DATABASE)
+    for host in databases:
+        yield from _others(seen, host)
         if host.name in seen.troubles:
             unknown.append(host.name)
         elif not seen.machines[host.name].main:
@@ -93,6 +95,22 @@ def _primary(seen: Seen) -> Iterator[Line]:
                 (standbys if answer["is_standby"] else writable).append(host.name)
     if writable or standbys or unknown:
         yield Line(SUBJECT, FLEET, *who_is_primary(writable, standbys, unknown))
+    elif applied := [host.name for host in databases if seen.machines[host.name].applied]:
+        words = (
+            f"no host has a cluster, and {' and '.join(applied)} had an apply: it was dropped, or "
+            "what it was on is away. Bring it back, from a backup if need be; fab apply makes an "
+            "empty one where nothing is left of it."
+        )
+        yield Line(SUBJECT, FLEET, Level.RED, words)
+
+
+def _others(seen: Seen, host: Host) -> Iterator[Line]:
+    """Yield a note of clusters that nobody described."""
+    if host.name not in seen.troubles:
+        machine = seen.machines[host.name]
+        if others := [str(one) for one in machine.clusters if one != machine.main]:
+            words = f"has {', '.join(others)}, which is not the fleet's: nothing looks after it."
+            yield Line(SUBJECT, host.name, Level.NOTE, words)
 
 
 def who_is_primary(

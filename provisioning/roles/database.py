@@ -5,6 +5,7 @@ database host has been asked and none has one. Afterwards who is primary is a
 fact that PostgreSQL says, and another host gets its cluster as a standby.
 """
 
+import re
 from collections.abc import Mapping
 
 from provisioning import releases
@@ -21,6 +22,7 @@ from provisioning.scram import verifier
 SECRETS: tuple[str, ...] = ("database_password_app", "database_password_replication")
 VERSIONS = {"12": "15", "13": "17"}  # of PostgreSQL, by Debian's
 VERIFIERS = "/etc/stillhere/roles.psql"
+IN_THE_MAKING = "/var/lib/stillhere/cluster-in-the-making"  # known to ops/agent/seeing, too
 JUDGE = "/usr/local/lib/stillhere/judge-pg-hba"
 DROP_IN = "/etc/systemd/system/postgresql@.service.d/stillhere.conf"
 
@@ -91,11 +93,11 @@ def _refuse_a_second_primary(fleet: Fleet, host: Host, machines: Mapping[str, Ma
 
 def _first_cluster(version: str) -> Resource:
     why = "no database host has a cluster: this one becomes the primary"
-    there = f"/etc/postgresql/{version}/main/postgresql.conf"
+    is_there = f"[ -e /etc/postgresql/{version}/main/postgresql.conf ] && [ ! -e {IN_THE_MAKING} ]"
     return Command(
         "postgresql-cluster",
-        check=("sh", "-c", f"[ -e {there} ] || {{ echo '{why}'; exit 1; }}"),
-        run=("sh", "-c", render("make-cluster.sh", version=version)),
+        check=("sh", "-c", f"{is_there} || {{ echo '{why}'; exit 1; }}"),
+        run=("sh", "-c", render("make-cluster.sh", version=version, mark=IN_THE_MAKING)),
     )
 
 
@@ -107,9 +109,10 @@ def _cluster(
         f"{folder}/{name}"
         for name in ("conf.d/stillhere-start.conf", "conf.d/stillhere.conf", "pg_hba.conf")
     )
+    ours = _settings(fleet, host, machine, version, at_start, settings)
     return (
         File(DROP_IN, render("postgresql-unit.conf")),
-        *_settings(fleet, host, machine, version, at_start, settings),
+        *ours,
         *_admission(fleet, host, version, hba),
         Unit(
             f"postgresql@{version}-main.service",
@@ -117,7 +120,7 @@ def _cluster(
             reads=(DROP_IN, at_start),
             rereads=(settings, hba),
         ),
-        *_roles(fleet, secrets),
+        *_roles(fleet, secrets, _names_in(ours)),
     )
 
 
@@ -165,7 +168,13 @@ def _admission(fleet: Fleet, host: Host, version: str, path: str) -> tuple[File,
     )
 
 
-def _roles(fleet: Fleet, secrets: Mapping[str, str]) -> tuple[Resource, ...]:
+def _names_in(files: tuple[File, ...]) -> list[str]:
+    """Return the names of all settings in files of PostgreSQL's."""
+    text = "".join(file.content or "" for file in files)
+    return sorted(re.findall(r"^(\w+) = ", text, re.MULTILINE))
+
+
+def _roles(fleet: Fleet, secrets: Mapping[str, str], settings: list[str]) -> tuple[Resource, ...]:
     passwords = {
         "application": verifier(fleet.name, ROLE, secrets["database_password_app"]),
         "replication": verifier(
@@ -173,7 +182,13 @@ def _roles(fleet: Fleet, secrets: Mapping[str, str]) -> tuple[Resource, ...]:
         ),
     }
     lines = "".join(f"\\set {name} '{value}'\n" for name, value in passwords.items())
-    values = {"verifiers": VERIFIERS, "role": ROLE, "database": DATABASE, "port": POSTGRESQL.port}
+    values = {
+        "verifiers": VERIFIERS,
+        "role": ROLE,
+        "database": DATABASE,
+        "port": POSTGRESQL.port,
+        "settings": settings,
+    }
     return (
         File(VERIFIERS, lines, mode=0o600, secret=True),
         Command(

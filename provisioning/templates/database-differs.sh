@@ -27,7 +27,11 @@ WHERE NOT EXISTS (
 	SELECT FROM pg_database
 	WHERE datname = '{{ database }}' AND datdba = to_regrole('{{ role }}') AND datacl IS NOT NULL
 		AND NOT EXISTS (SELECT FROM aclexplode(datacl) WHERE grantee = 0)
-);
+)
+UNION ALL
+SELECT words FROM (
+{% include "database-by-hand.sql" %}
+) AS by_hand (words);
 SQL
 } | runuser -u postgres -- psql -XqAt -v ON_ERROR_STOP=1 -v VERBOSITY=terse -p {{ port }} -d postgres 2>&1)
 [ $? = 0 ] && [ -z "$said" ] && exit 0

@@ -20,6 +20,7 @@ from ops.secrets import (
     write_vault,
 )
 from provisioning.roles import SECRETS
+from provisioning.scram import verifier
 from tests.ops.inventories import inventory
 
 
@@ -72,6 +73,18 @@ def test_a_message_never_quotes_a_broken_vault() -> None:
     with pytest.raises(VaultError) as refused:
         parse_vault(Path("v"), b'canary = "tweet\n')
     assert "tweet" not in str(refused.value)
+
+
+@pytest.mark.parametrize("odd", ["tweet\n", "twe\u00a0et", "tweet\u00e9", "tw\teet"])
+def test_a_password_that_postgresql_reads_differently_is_named_and_not_quoted(odd: str) -> None:
+    with pytest.raises(VaultError, match="has database_password_app with a line break") as refused:
+        require({"database_password_app": Secret(odd)}, (), Path("v"))
+    assert "twe" not in str(refused.value)
+    with pytest.raises(ValueError, match="The password of stillhere is not") as unfit:
+        verifier("berlin", "stillhere", odd)
+    assert "twe" not in str(unfit.value)
+    fit = "a ~!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}"
+    require({"database_password_app": Secret(fit)}, (), Path("v"))
 
 
 def test_a_missing_secret_is_named() -> None:

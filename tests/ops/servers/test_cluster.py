@@ -1,5 +1,6 @@
 """The fleet's one cluster: where it is, how it is set, and that it is never made anew."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,6 +8,7 @@ import pytest
 
 from ops.secrets import read_vault, vault_of
 from provisioning.fleet import Fleet
+from provisioning.roles.database import IN_THE_MAKING
 from tests.ops.operator import EMPTY, FAILED, PENDING, fab, shown_plan
 from tests.ops.rehearsal import Rehearsal
 
@@ -17,6 +19,14 @@ DATA = "/var/lib/postgresql/17/main"
 def asked(rehearsal: Rehearsal, sql: str) -> list[str]:
     command = ["runuser", "-u", "postgres", "--", "psql", "-XAtc", sql]
     return rehearsal.run("db1", command).splitlines()
+
+
+def doctor_says(fleet: Fleet, host: str, level: str) -> str:
+    lines = json.loads(fab("doctor", "--fleet", str(fleet.path), "--json").stdout)
+    about = ("database", host, level)
+    return "\n".join(
+        line["words"] for line in lines if (line["subject"], line["host"], line["level"]) == about
+    )
 
 
 def test_the_first_database_host_has_the_cluster_and_the_second_has_none(
@@ -88,6 +98,51 @@ def test_a_role_that_was_changed_by_hand_is_shown_and_mended(
     assert shown_plan(applied).returncode == EMPTY
 
 
+def test_settings_by_hand_are_shown_and_taken_back_where_that_is_safe(
+    applied: Fleet, rehearsal: Rehearsal
+) -> None:
+    try:
+        asked(rehearsal, "ALTER SYSTEM SET jit = on")
+        asked(rehearsal, "ALTER SYSTEM SET timezone = 'Europe/Berlin'")
+        shown = shown_plan(applied)
+        assert "setting jit is made in /var/lib/postgresql/17/main/postgresql.auto.conf" in (
+            shown.stdout
+        )
+        assert fab("apply", "--fleet", str(applied.path)).returncode == 0
+    finally:
+        asked(rehearsal, "ALTER SYSTEM RESET ALL")
+    assert asked(rehearsal, "SHOW jit") == ["off"]
+    assert asked(rehearsal, "SHOW timezone") == ["UTC"]
+    assert shown_plan(applied).returncode == EMPTY
+
+
+def test_what_is_not_ours_to_take_back_is_said_and_left(
+    applied: Fleet, rehearsal: Rehearsal
+) -> None:
+    by_hand = "/etc/postgresql/17/main/conf.d/zz.conf"
+    lines = "work_mem = 5MB\\nmax_connections = 321\\n"
+    try:
+        rehearsal.run("db1", ["sh", "-c", f"printf '{lines}' > {by_hand}"])
+        asked(rehearsal, "CREATE ROLE eve SUPERUSER")
+        rehearsal.run("db1", ["systemctl", "reload", "postgresql@17-main"])
+        tried = fab("apply", "--fleet", str(applied.path))
+        superusers = asked(rehearsal, "SELECT rolname FROM pg_roles WHERE rolsuper ORDER BY 1")
+    finally:
+        rehearsal.run("db1", ["rm", by_hand])
+        asked(rehearsal, "DROP ROLE eve")
+        rehearsal.run("db1", ["systemctl", "reload", "postgresql@17-main"])
+    assert tried.returncode == FAILED
+    for words in (
+        f"setting work_mem is made in {by_hand}, which is read after ours: remove it there",
+        "setting max_connections waits for a restart of PostgreSQL",
+        "role eve is a superuser that nobody described",
+    ):
+        assert words in tried.stdout
+        assert words in " ".join(tried.stderr.split())
+    assert superusers == ["eve", "postgres"]
+    assert shown_plan(applied).returncode == EMPTY
+
+
 @pytest.fixture
 def lost_data(applied: Fleet, rehearsal: Rehearsal) -> Iterator[None]:
     """Take the cluster's data away, as a disk does that was not mounted."""
@@ -140,6 +195,61 @@ def test_a_second_primary_is_refused_and_a_standby_is_not(
 def test_a_cluster_of_another_name_is_not_the_fleets(applied: Fleet, rehearsal: Rehearsal) -> None:
     with made_by_hand(rehearsal, "other"):
         assert shown_plan(applied).returncode == EMPTY
+        assert "has 17/other, which is not the fleet's" in doctor_says(applied, "db2", "note")
+
+
+@pytest.fixture
+def dropped(applied: Fleet, rehearsal: Rehearsal) -> Iterator[None]:
+    """Take the cluster away but for our own settings, as pg_dropcluster leaves them."""
+    own, away = "etc/postgresql/17/main", "/var/lib/stillhere-away"
+    both = f"{own} var/lib/postgresql/17/main"
+    rehearsal.run("db1", ["systemctl", "stop", "postgresql@17-main"])
+    take = f"cd / && mkdir {away} && cp -a --parents {both} {away} && rm -r {both}"
+    rehearsal.run(
+        "db1", ["sh", "-c", f"{take} && mkdir -p {own} && cp -a {away}/{own}/conf.d {own}"]
+    )
+    try:
+        yield
+    finally:
+        rehearsal.run("db1", ["systemctl", "stop", "postgresql@17-main"])
+        back = f"cd / && rm -rf {both} && cp -a {away}/* / && rm -r {away}"
+        rehearsal.run("db1", ["sh", "-c", back])
+        rehearsal.run("db1", ["systemctl", "start", "postgresql@17-main"])
+
+
+def test_a_dropped_cluster_is_red_and_its_remains_are_named(
+    applied: Fleet, rehearsal: Rehearsal, dropped: None
+) -> None:
+    assert "no host has a cluster, and db1 and db2 had an apply" in doctor_says(
+        applied, "fleet", "red"
+    )
+    tried = fab("apply", "--fleet", str(applied.path))
+    assert tried.returncode == FAILED
+    assert "rm -r /etc/postgresql/17/main" in " ".join(tried.stderr.split())
+
+
+def test_the_making_of_the_first_cluster_survives_a_power_cut(
+    applied: Fleet, rehearsal: Rehearsal, dropped: None
+) -> None:
+    """What is left then is never taken for a cluster, and cleared away before the next try."""
+    half = (
+        "cd /var/lib/postgresql/17 && mkdir -p main/base/1 && echo 17 > main/PG_VERSION"
+        " && cd /etc/postgresql/17/main && rm -r conf.d && touch postgresql.conf"
+        f" && echo 17/main > {IN_THE_MAKING}"
+    )
+    rehearsal.run("db1", ["sh", "-c", half])
+    tried = fab("apply", "--fleet", str(applied.path))
+    assert tried.returncode == 0, tried.stdout + tried.stderr
+    assert "run      command postgresql-cluster" in tried.stdout
+    assert shown_plan(applied).returncode == EMPTY
+    assert asked(rehearsal, "SELECT datname FROM pg_database WHERE datname = 'stillhere'")
+    rehearsal.run("db1", ["test", "!", "-e", IN_THE_MAKING])
+    # Somebody has used it in the meantime: then it is not ours to clear away.
+    rehearsal.run("db1", ["sh", "-c", f"echo 17/main > {IN_THE_MAKING}"])
+    refused = fab("apply", "--fleet", str(applied.path))
+    rehearsal.run("db1", ["rm", IN_THE_MAKING])
+    assert refused.returncode == FAILED
+    assert "has somebody's databases" in refused.stderr
 
 
 def test_while_a_database_host_cannot_be_read_none_is_made_on_the_other(
