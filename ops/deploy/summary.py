@@ -78,7 +78,10 @@ def _of_host(one: Standing, seen: Seen) -> Iterator[str]:
     if one.serves and one.running != {one.on.current}:
         runs = ", ".join(sorted(each or "nothing" for each in one.running))
         yield f"{name}: has {one.on.current or 'none'} and runs {runs}. A deploy restarts it."
-    if one.maintenance is not None:
+    if one.is_retired:
+        said = f"{name}: {str(one.maintenance).strip()}. It may leave the inventory; or back:"
+        yield f"{said} fab deploy, then fab lb.ready {name}."
+    elif one.maintenance is not None:
         yield f"{name}: in maintenance: {one.maintenance.strip()}. fab lb.ready {name} ends it."
     if one.serves and not one.mark and (how := on_balancers(seen, one.host)) != "up":
         yield f"{name}: on the balancers: {how}."

@@ -10,7 +10,6 @@ from provisioning.fleet import Host
 
 UPGRADE_SECONDS = 4_200
 RESTART_SECONDS = 300
-OURS = "stillhere-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ def update(desk: Desk, one: Standing) -> None:
     desk.stopping.check()
     stale = software_of(desk, host).stale
     if one.mark and one.running != {one.on.current}:
-        stale += (f"{OURS}*",)  # cut off while they were down
+        stale = tuple(dict.fromkeys((*stale, *one.units)))  # cut off while they were down
     if stale:
         with telling.step("restart", host.name) as step:
             _restart(desk, one, stale)
@@ -67,7 +66,12 @@ def update(desk: Desk, one: Standing) -> None:
 
 def _restart(desk: Desk, one: Standing, stale: tuple[str, ...]) -> None:
     session, audit = desk.of(one.host), desk.did(one.host, f"restart {', '.join(stale)}")
-    if others := [name for name in stale if not name.startswith(OURS)]:
+    if others := [name for name in stale if not _is_ours(one, name)]:
         session.ask("restart_units", answer_seconds=RESTART_SECONDS, units=others, audit=audit)
     if len(others) < len(stale):
         session.ask("restart_services", answer_seconds=RESTART_SECONDS, audit=audit)
+
+
+def _is_ours(one: Standing, unit: str) -> bool:
+    """Tell whether the unit is one of those that run a release, and are restarted together."""
+    return one.serves and unit in one.units

@@ -185,3 +185,11 @@ def test_a_mixed_fleet_is_no_success() -> None:
     assert OLD in mixed
     assert NEW in mixed
     assert list(troubles(FLEET, all_of_them(), SEEN)) == []
+
+
+def test_a_retired_server_is_no_mixture_and_says_how_it_comes_back() -> None:
+    found = all_of_them()
+    found["app2"] = replace(standing("app2", current=""), maintenance="retired by a@b since now\n")
+    said = "\n".join(troubles(FLEET, found, SEEN))
+    assert "Mixed" not in said
+    assert "app2: retired by a@b since now. It may leave the inventory; or back: fab deploy" in said
