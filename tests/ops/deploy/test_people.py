@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -60,7 +61,7 @@ def visiting(stage: Stage, home: Path, balancer: str = "lb1", family: int = 4) -
         visit = Visit(page)
         page.on("console", lambda message: visit.complaints.append(message.text))
         page.on("pageerror", lambda error: visit.complaints.append(str(error)))
-        page.on("response", visit.answers.append)
+        page.on("response", lambda answer: visit.answers.append(answer))
         yield visit
 
 
@@ -92,8 +93,7 @@ def test_a_browser_that_does_not_know_the_authority_opens_nothing(
 
 
 def test_from_signing_in_to_the_alert(deployed: Stage, trusting: Path) -> None:
-    email = "ada@example.org"
-    deployed.member(email)
+    email = somebody_new(deployed)
     with visiting(deployed, trusting) as visit:
         page = visit.page
         sign_in(deployed, page, email)
@@ -109,8 +109,7 @@ def test_from_signing_in_to_the_alert(deployed: Stage, trusting: Path) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(420)  # the least period and the least grace are a minute each
 def test_a_job_that_falls_silent_is_told_of(deployed: Stage, trusting: Path) -> None:
-    email = "grace@example.org"
-    deployed.member(email)
+    email = somebody_new(deployed)
     with visiting(deployed, trusting, "lb2") as visit:
         sign_in(deployed, visit.page, email)
         url = add_a_check(visit.page, "Every minute", unit="minutes")
@@ -122,6 +121,13 @@ def test_a_job_that_falls_silent_is_told_of(deployed: Stage, trusting: Path) -> 
         mail_to(deployed.rehearsal, email, "UP | Every minute")
         expect(visit.page.locator("#head .status")).to_have_text("Up", timeout=SOON)
         assert visit.complaints == []
+
+
+def somebody_new(stage: Stage) -> str:
+    """Make a user; return the address, to which no mail has ever come."""
+    email = f"{uuid.uuid4().hex}@example.org"
+    stage.member(email)
+    return email
 
 
 def sign_in(stage: Stage, page: Page, email: str) -> None:
@@ -185,8 +191,8 @@ def fail_and_be_told(stage: Stage, page: Page, email: str, url: str) -> None:
     mail = mail_to(stage.rehearsal, email, "DOWN | Nightly backup")
     check = f"{SITE}/checks/{url.rpartition('/')[2]}/"
     assert mail["X-To"] == email
-    assert mail["List-Unsubscribe"].startswith(f"<{SITE}/unsubscribe/")
-    assert f"\n{check}\n" in text_of(mail)
+    assert mail["List-Unsubscribe"].strip().startswith(f"<{SITE}/unsubscribe/")
+    assert check in text_of(mail).splitlines()
     page.goto(check)
     expect(page.locator("#head .status")).to_have_text("Down")
     expect(page.locator("#changes")).to_contain_text("the job reported a failure")
