@@ -14,16 +14,23 @@ from tests.ops.labs import lab_of_a_test
 from tests.ops.operator import fab, watched_processes
 from tests.ops.rehearsal import Rehearsal
 
+SECONDS = 480  # the first test that asks for a fleet waits until there is one
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put tests of bare hosts first, and those of a deployed fleet last.
 
     What `applied` makes of the hosts has a firewall, what `deployed` makes runs the product.
     """
-    stages = ("applied", "deployed")
-    items.sort(
-        key=lambda item: [name in getattr(item, "fixturenames", ()) for name in stages[::-1]]
-    )
+
+    def stage(item: pytest.Item) -> int:
+        asked = getattr(item, "fixturenames", ())
+        return 2 if "deployed" in asked else 1 if "applied" in asked else 0
+
+    items.sort(key=stage)
+    for item in items:
+        if item.get_closest_marker("lab"):
+            item.add_marker(pytest.mark.timeout(SECONDS))
 
 
 @pytest.fixture(scope="session")
