@@ -150,6 +150,7 @@ def test_names_that_lead_elsewhere_are_red(applied: Fleet, tmp_path: Path) -> No
     assert applied.pings in said(lines, "names", "fleet", "note")
 
 
+@pytest.mark.long
 def test_a_mail_server_that_does_not_answer_is_red(
     applied: Fleet, rehearsal: Rehearsal, tmp_path: Path
 ) -> None:
@@ -225,6 +226,7 @@ def test_a_wrong_password_a_wrong_port_and_a_missing_program_are_red(
     assert f"does not get through to port {port} of db1" in said(lines, "database", "app3")
 
 
+@pytest.mark.long
 def test_a_database_that_was_stopped_is_red_everywhere(
     applied: Fleet, rehearsal: Rehearsal
 ) -> None:

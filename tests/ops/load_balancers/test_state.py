@@ -110,6 +110,7 @@ def more(stand: Stand) -> bool:
     return len(stand.apps) > 1
 
 
+@pytest.mark.long
 def test_an_operators_word_outlives_a_process_that_is_killed(drained: Stand) -> None:
     before = worker(drained)
     drained.run("lb1", "systemctl", "kill", "--signal=KILL", "haproxy")
@@ -137,6 +138,7 @@ def is_long_down(server: Report) -> bool:
     return server.status == "DOWN" and server.since_seconds >= 4
 
 
+@pytest.mark.long
 def test_what_was_said_of_another_address_is_forgotten(drained: Stand) -> None:
     """app1's pages move to another port, where nobody is."""
     before = drained.run("lb1", "cat", CONFIG)

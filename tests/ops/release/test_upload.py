@@ -220,6 +220,7 @@ def test_a_cut_line_leaves_nothing_that_is_used(
 
 
 @pytest.mark.lab
+@pytest.mark.long
 def test_an_agent_that_dies_while_it_unpacks_leaves_nothing_that_is_used(
     rehearsal: Rehearsal, fleet: Fleet, hosts: tuple[Host, ...], built: Release, small: Small
 ) -> None:

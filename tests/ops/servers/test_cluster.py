@@ -116,6 +116,7 @@ def test_settings_by_hand_are_shown_and_taken_back_where_that_is_safe(
     assert shown_plan(applied).returncode == EMPTY
 
 
+@pytest.mark.long
 def test_what_is_not_ours_to_take_back_is_said_and_left(
     applied: Fleet, rehearsal: Rehearsal
 ) -> None:
@@ -155,6 +156,7 @@ def lost_data(applied: Fleet, rehearsal: Rehearsal) -> Iterator[None]:
         rehearsal.run("db1", ["systemctl", "start", "postgresql@17-main"])
 
 
+@pytest.mark.long
 def test_a_cluster_whose_data_is_away_is_not_made_anew(
     applied: Fleet, rehearsal: Rehearsal, lost_data: None
 ) -> None:
@@ -192,6 +194,7 @@ def test_a_second_primary_is_refused_and_a_standby_is_not(
     assert "create   file /etc/postgresql/17/main/conf.d/stillhere.conf" in shown.stdout
 
 
+@pytest.mark.long
 def test_a_cluster_of_another_name_is_not_the_fleets(applied: Fleet, rehearsal: Rehearsal) -> None:
     with made_by_hand(rehearsal, "other"):
         assert shown_plan(applied).returncode == EMPTY
@@ -217,6 +220,7 @@ def dropped(applied: Fleet, rehearsal: Rehearsal) -> Iterator[None]:
         rehearsal.run("db1", ["systemctl", "start", "postgresql@17-main"])
 
 
+@pytest.mark.long
 def test_a_dropped_cluster_is_red_and_its_remains_are_named(
     applied: Fleet, rehearsal: Rehearsal, dropped: None
 ) -> None:

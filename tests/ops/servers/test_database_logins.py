@@ -32,6 +32,7 @@ def replication(applied: Fleet, application: dict[str, Any]) -> dict[str, Any]:
     return application | own | {"replicates": True}
 
 
+@pytest.mark.long
 def test_it_logs_in_by_an_address_that_came_after_postgresql(
     applied: Fleet, rehearsal: Rehearsal, application: dict[str, Any]
 ) -> None:
