@@ -103,7 +103,7 @@ class Session:
 
     def _why_silent(self) -> str:
         """Return why there was no answer, as far as one can know."""
-        ended = self._channel.status_event.wait(1)
+        ended = self._channel.status_event.wait(3)
         if ended and self._channel.exit_status == NO_SUCH_COMMAND:
             return "has no python3 (install it: apt-get install python3)"
         return "the connection broke"
@@ -114,11 +114,22 @@ class Session:
             channel = self._connection.transport.open_session(timeout=CONNECT_SECONDS)
             channel.settimeout(CONNECT_SECONDS)
             channel.exec_command(f'exec python3 -uc "{START}"')
-            channel.sendall(_agent())
+            _send_agent(channel)
         except (OSError, EOFError, paramiko.SSHException) as error:
             self._connection.close()
             raise Unreachable(f"{self.host.name}: no session: {error}.") from None
         return channel
+
+
+def _send_agent(channel: paramiko.Channel) -> None:
+    """Send the agent's text; a shell that ended meanwhile is told of when it does not answer."""
+    try:
+        channel.sendall(_agent())
+    except TimeoutError:
+        raise
+    except OSError:
+        # No python3 there: closed before all was sent. Its exit status says why.
+        channel.status_event.wait(CONNECT_SECONDS)
 
 
 def can_connect(fleet: Fleet, host: Host, within_seconds: float = 0) -> bool:
