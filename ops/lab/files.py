@@ -22,7 +22,6 @@ VAULT_NAMES = (
     "database_password_replication",
     "secret_key",
     "metrics_token",
-    "haproxy_stats_password",
     "canary",  # found anywhere but in the vault, a secret has leaked
 )
 # Beside the inventory: the key by which the zone is changed, and who vouches for the ACME server.

@@ -1,25 +1,18 @@
 """`fab app.retire` and `fab app.forget`: an application server leaves, alive or dead."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from fabric import task
 from invoke.exceptions import Exit
 
-from ops.audit import Audit, operator
 from ops.confirming import confirmed, named
-from ops.console import Console
 from ops.deploy import forgetting, retiring
 from ops.deploy.desk import Desk
-from ops.deploy.stopping import Stopping
-from ops.deploy.telling import Telling
-from ops.errors import HostError, Refused, Stopped
-from ops.fleets import find_fleet
-from ops.reading import sessions_with
-from ops.tasks.fleet import PENDING, speaking
-from provisioning.fleet import Host, Role
+from ops.errors import HostError, Stopped
+from ops.tasks.fleet import PENDING
+from ops.tasks.load_balancers import held_server
+from provisioning.fleet import Host
 
 _FLEET = {"fleet": "Name of a fleet, or path of its inventory.", "host": "An application server."}
 
@@ -27,7 +20,7 @@ _FLEET = {"fleet": "Name of a fleet, or path of its inventory.", "host": "An app
 @task(help=_FLEET | {"yes": "Do not ask."}, auto_shortflags=False)
 def retire(_: Any, host: str, fleet: str = "", yes: bool = False) -> None:
     """Take an application server out for good; all that it took is in the database then."""
-    with _server(host, fleet, "fab app.retire") as (desk, server):
+    with held_server(host, fleet, "fab app.retire") as (desk, server):
         if not confirmed(desk.telling.console, desk.fleet, yes, f"Retire {host} of"):
             raise Exit(code=PENDING)
         try:
@@ -45,7 +38,7 @@ def retire(_: Any, host: str, fleet: str = "", yes: bool = False) -> None:
 @task(help=_FLEET | {"confirm": "The host's name, instead of typing it."}, auto_shortflags=False)
 def forget(_: Any, host: str, fleet: str = "", confirm: str = "") -> None:
     """Stop waiting for an application server that is dead; says what may be on its disk."""
-    with _server(host, fleet, "fab app.forget") as (desk, server):
+    with held_server(host, fleet, "fab app.forget") as (desk, server):
         known = forgetting.looked(desk, server)
         for line in forgetting.lines(host, known, datetime.now(UTC)):
             desk.telling.say(line)
@@ -63,18 +56,3 @@ def forget(_: Any, host: str, fleet: str = "", confirm: str = "") -> None:
 def _say_the_rest(desk: Desk, server: Host) -> None:
     for line in retiring.lines_to_remove(desk.fleet, server):
         desk.telling.say(line)
-
-
-@contextmanager
-def _server(name: str, fleet: str, why: str) -> Iterator[tuple[Desk, Host]]:
-    """Hold the balancers, the server, and whoever is asked about it."""
-    console = Console()
-    with speaking(console):
-        described = find_fleet(fleet)
-        servers = {host.name: host for host in described.of_role(Role.APP_SERVER)}
-        if name not in servers:
-            raise Refused(f"{name!r} is no application server; there are {', '.join(servers)}.")
-        with sessions_with(described, (operator(), f"{why} {name}")) as sessions:
-            telling = Telling(console, len(name))
-            audit = Audit(described.name, f"{why} {name}")
-            yield Desk(described, sessions, audit, telling, Stopping()), servers[name]

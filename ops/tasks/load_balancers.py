@@ -54,14 +54,14 @@ def status(_: Any, fleet: str = "", json: bool = False) -> None:
 @task(help=_OUT, auto_shortflags=False)
 def drain(_: Any, host: str, fleet: str = "", even_last: bool = False) -> None:
     """Send nothing new to an application server; what is under way there ends. Exit 0 or 1."""
-    with _server(host, fleet, "fab lb.drain") as (desk, server):
+    with held_server(host, fleet, "fab lb.drain") as (desk, server):
         take_out(desk, server, Admin.DRAIN, even_last=even_last)
 
 
 @task(help=_OUT, auto_shortflags=False)
 def maintenance(_: Any, host: str, fleet: str = "", even_last: bool = False) -> None:
     """Take an application server out on all balancers, and say so on the server itself."""
-    with _server(host, fleet, "fab lb.maintenance") as (desk, server):
+    with held_server(host, fleet, "fab lb.maintenance") as (desk, server):
         take_out(desk, server, Admin.DRAIN, even_last=even_last)
         take_out(desk, server, Admin.MAINTENANCE, even_last=even_last)
 
@@ -69,12 +69,12 @@ def maintenance(_: Any, host: str, fleet: str = "", even_last: bool = False) -> 
 @task(help=_FLEET, auto_shortflags=False)
 def ready(_: Any, host: str, fleet: str = "") -> None:
     """Let an application server serve again, and wait until all balancers see it up."""
-    with _server(host, fleet, "fab lb.ready") as (desk, server):
+    with held_server(host, fleet, "fab lb.ready") as (desk, server):
         take_in(desk, server)
 
 
 @contextmanager
-def _server(name: str, fleet: str, why: str) -> Iterator[tuple[Desk, Host]]:
+def held_server(name: str, fleet: str, why: str) -> Iterator[tuple[Desk, Host]]:
     """Hold the balancers and one application server, and nothing else."""
     console = Console()
     with speaking(console):
