@@ -2,13 +2,18 @@
 
     python -m tests.bench.deploy [FILE]      FILE gets the figures as JSON (make bench-deploy)
 
-On the lab that is up, else on one of its own, which goes down again whatever happens. Three
-releases, made as commits of a scratch repository, go out under a constant load of pings and
-pages through both balancers, by IPv4 and IPv6, on new and on kept connections. It prints what
-was counted and asserts nothing.
+On the lab that is up (LAB=PREFIX says which), else on one of its own, which goes down again
+whatever happens. Three releases, made as commits of a scratch repository, go out under a
+constant load of pings and pages, quick and slow ones, through both balancers, by IPv4 and IPv6,
+on new and on kept connections. The balancers are reloaded in the middle of a roll, while a
+server is drained by hand, and while all serve; certificates are renewed while all serve and
+while a server is drained. REQUESTS=N makes it shorter or longer.
+
+It prints what was counted and asserts nothing; a step that fails ends it.
 """
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -17,13 +22,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ops.fleets import find_fleet
 from ops.lab import fleet, world
 from ops.lab.plan import DEFAULT_PREFIX, HOSTS, Lab, lab_named
-from tests.ops.deploy.stage import BALANCERS, Stage
+from tests.ops.deploy.stage import BALANCERS, Stage, wait_for
 from tests.ops.operator import ROOT, fab
 from tests.ops.rehearsal import Rehearsal
 from tests.ops.release.scratch import Scratch
@@ -31,7 +37,7 @@ from tests.ops.release.scratch import Scratch
 PER_SECOND = 60
 LEAST_REQUESTS = 20_000
 RELEASES = 3
-RELOADS = 3
+RELOAD_SECONDS = 2.0
 _STEP = re.compile(r"^ {2}(\S.*?) +([0-9.]+) s +([0-9]+) %$", re.MULTILINE)
 
 
@@ -59,7 +65,7 @@ def main() -> None:
 @contextmanager
 def _lab() -> Iterator[tuple[Lab, bool]]:
     """Give the lab that is up, applied; else one of our own, for as long as this takes."""
-    running = lab_named(DEFAULT_PREFIX)
+    running = lab_named(os.environ.get("LAB") or DEFAULT_PREFIX)
     is_own = not (running.home / "inventory.toml").exists()
     lab = lab_named("bench") if is_own else running
     try:
@@ -74,32 +80,82 @@ def _lab() -> Iterator[tuple[Lab, bool]]:
             fleet.down(lab)
 
 
+@dataclass(slots=True)
+class Exercise:
+    """What was done to the fleet, how long each took, and where the time of rolls went."""
+
+    stage: Stage
+    steps: list[tuple[str, float]] = field(default_factory=list)
+    shares: list[dict[str, float]] = field(default_factory=list)
+    stayed_drained: bool = True
+
+    def go(self) -> None:
+        """Do all of it, one after the other."""
+        commits = [
+            self.stage.release(f"Release {number} of the benchmark")
+            for number in range(1, RELEASES + 1)
+        ]
+        self._timed("deploy", lambda: _must(self.stage.deploy(commits[0])))
+        self._timed("deploy", lambda: self._deploy_and_reload(commits[1]))
+        self._timed("deploy", lambda: _must(self.stage.deploy(commits[2])))
+        self._timed("renewal", self._renew)
+        self._while_drained("app3")
+        self._timed("rollback", lambda: _must(self.stage.fab("deploy.rollback")))
+        self._timed("reload", self._reload)
+        if not self.stage.all_have(commits[1]):
+            sys.exit(f"not all serve what was rolled back to: {self.stage.releases()}")
+
+    def count(self, name: str) -> int:
+        """Return how often something was done."""
+        return sum(step == name for step, _ in self.steps)
+
+    def _while_drained(self, server: str) -> None:
+        """Reload and renew while an operator has taken a server out by hand."""
+        _must(self.stage.fab("lb.drain", "--host", server))
+        for name, act in (("reload", self._reload), ("renewal", self._renew)):
+            self._timed(name, act)
+            self.stayed_drained &= self.stage.lb_states(server) == {("DRAIN", "drain")}
+        _must(self.stage.fab("lb.ready", "--host", server))
+
+    def _deploy_and_reload(self, commit: str) -> str:
+        """Deploy; the balancers are reloaded while the second server is drained for it."""
+        with self.stage.operator(commit) as operator:
+            said = wait_for(operator, "app2    drain")
+            self._timed("reload", self._reload)
+            rest, _ = operator.communicate(timeout=300)
+        if operator.returncode:
+            sys.exit(f"a deploy ended with {operator.returncode}:\n{said}{rest}")
+        return said + rest
+
+    def _renew(self) -> str:
+        return _must(self.stage.fab("certs.renew", "--force", "--yes"))
+
+    def _reload(self) -> str:
+        for name in BALANCERS:
+            self.stage.run(name, "systemctl reload haproxy")
+        time.sleep(RELOAD_SECONDS)
+        return ""
+
+    def _timed(self, name: str, act: Callable[[], str]) -> None:
+        begin = time.monotonic()
+        said = act()
+        self.steps.append((name, time.monotonic() - begin))
+        _say(f"{name}: {self.steps[-1][1]:.1f} s")
+        if found := {step: float(seconds) for step, seconds, _ in _STEP.findall(said)}:
+            self.shares.append(found)
+
+
 def _exercise(stage: Stage) -> dict[str, Any]:
     _say("first release and certificates")
     stage.begin()
     _must(stage.fab("certs.issue", "--yes"))
     roots = stage.run("world", f"curl -sSk https://localhost:{world.ROOTS_PORT}/roots/0")
-    steps: list[tuple[str, float]] = []
-    shares: list[dict[str, float]] = []
-
-    def timed(name: str, act: Callable[[], str]) -> None:
-        begin = time.monotonic()
-        said = act()
-        steps.append((name, time.monotonic() - begin))
-        _say(f"{name}: {steps[-1][1]:.1f} s")
-        if found := {step: float(seconds) for step, seconds, _ in _STEP.findall(said)}:
-            shares.append(found)
-
+    least = int(os.environ.get("REQUESTS") or LEAST_REQUESTS)
+    done = Exercise(stage)
     with stage.traffic(PER_SECOND, roots) as counted:
         begin = time.monotonic()
-        for number in range(1, RELEASES + 1):
-            commit = stage.release(f"Release {number} of the benchmark")
-            timed("deploy", lambda commit=commit: _must(stage.deploy(commit)))  # type: ignore[misc]
-        timed("rollback", lambda: _must(stage.fab("deploy.rollback")))
-        timed("renewal", lambda: _must(stage.fab("certs.renew", "--force", "--yes")))
-        for _ in range(RELOADS):
-            timed("reload", lambda: _reload(stage))
-        rest = LEAST_REQUESTS * 1.05 / PER_SECOND - (time.monotonic() - begin)
+        done.go()
+        rest = least * 1.05 / PER_SECOND - (time.monotonic() - begin)
         time.sleep(max(0.0, rest))
     lost, doubled = stage.lost_and_doubled(counted.said["acknowledged"])
     said = {key: value for key, value in counted.said.items() if key != "acknowledged"}
@@ -107,20 +163,14 @@ def _exercise(stage: Stage) -> dict[str, Any]:
         "acknowledged": len(counted.said["acknowledged"]),
         "lost": lost,
         "doubled": doubled,
-        "deploys": RELEASES,
-        "rollbacks": 1,
-        "renewals": 1,
-        "reloads": RELOADS,
-        "steps": [{"name": name, "seconds": round(seconds, 1)} for name, seconds in steps],
-        "shares": _added(shares),
+        "deploys": done.count("deploy"),
+        "rollbacks": done.count("rollback"),
+        "renewals": done.count("renewal"),
+        "reloads": done.count("reload"),
+        "stayed_drained": done.stayed_drained,
+        "steps": [{"name": name, "seconds": round(seconds, 1)} for name, seconds in done.steps],
+        "shares": _added(done.shares),
     }
-
-
-def _reload(stage: Stage) -> str:
-    for name in BALANCERS:
-        stage.run(name, "systemctl reload haproxy")
-    time.sleep(2)
-    return ""
 
 
 def _added(shares: list[dict[str, float]]) -> dict[str, float]:
@@ -130,7 +180,8 @@ def _added(shares: list[dict[str, float]]) -> dict[str, float]:
 
 
 def _show(figures: dict[str, Any]) -> None:
-    for key in ("requests", "failed", "by_kind", "acknowledged", "lost", "doubled"):
+    keys = ["requests", "by_stream", "failed", "by_kind", "acknowledged", "lost", "doubled"]
+    for key in [*keys, "deploys", "rollbacks", "renewals", "reloads", "stayed_drained"]:
         print(f"{key:<14} {figures[key]}")
     for one in figures["examples"]:
         print(f"               {one}")

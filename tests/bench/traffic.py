@@ -1,14 +1,21 @@
 """Pings and pages at a constant rate through every door of a fleet; runs on a host of the lab.
 
     {"doors": [[name, address], ...], "site": ..., "pings": ..., "trusted": PEM,
-     "checks": [uuid, ...], "pages": [path, ...], "per_second": 60}         the first line of stdin
+     "checks": [uuid, ...], "pages": [path, ...], "slow_pages": [path, ...],
+     "per_second": 60}                                                      the first line of stdin
     ... any second line ends it, and a line of JSON comes back:
-    {"requests": n, "failed": n, "by_kind": {...}, "acknowledged": [rid, ...], "seconds": {...}}
+    {"requests": n, "failed": n, "by_kind": {...}, "by_stream": {...},
+     "acknowledged": [rid, ...], "seconds": {...}}
 
-A stream is one door, pings or pages, on a new connection each time or on a kept one. Failed is
-every answer that is not 2xx or 3xx, every reset, every early end and every time-out. A kept
-connection that the other end has closed before we ask again is no failure: a new one is made,
-as every client does. Only Python's own library: a host of the lab has nothing else.
+A stream is one door, one kind of request, on a new connection each time or on a kept one. Pings
+and pages come at a constant rate. Beside them each door always has requests under way that take
+their time, and that whoever restarts a server without waiting cuts off: pings whose body comes
+in pieces over SLOW_SECONDS, and pages that are slow to answer.
+
+Failed is every answer that is not 2xx or 3xx, every reset, every early end and every time-out;
+`by_kind` has those, `by_stream` all requests. A kept connection that the other end has closed
+before we ask again is no failure: a new one is made, as every client does. Only Python's own
+library: a host of the lab has nothing else.
 """
 
 import asyncio
@@ -20,10 +27,13 @@ import time
 import uuid
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import cycle
+from itertools import cycle, product
 from typing import Any
 
 ANSWER_SECONDS = 15.0
+SLOW_SECONDS = 2.0
+_PIECES = 8
+_PIECE = b"one more line of a backup's log\n"
 _REDIRECTED = 400  # what is below is an answer that a client can use
 
 
@@ -31,7 +41,7 @@ _REDIRECTED = 400  # what is below is an answer that a client can use
 class Counted:
     """What came of all requests so far."""
 
-    requests: int = 0
+    by_stream: Counter[str] = field(default_factory=Counter)
     by_kind: Counter[str] = field(default_factory=Counter)
     acknowledged: list[str] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
@@ -58,7 +68,7 @@ class Stream:
     ) -> None:
         """Ask at a constant rate until it is over; a slow answer does not slow the rest."""
         due = time.monotonic()
-        targets = cycle(self._asked["checks"] if kind == "pings" else self._asked["pages"])
+        targets = cycle(self._asked["checks" if "pings" in kind else kind.replace(" ", "_")])
         while not over.is_set():
             due = max(due + pause_seconds, time.monotonic())
             with contextlib.suppress(TimeoutError):
@@ -68,16 +78,15 @@ class Stream:
         self._close()
 
     async def _ask(self, kind: str, target: str, *, is_kept: bool) -> None:
-        rid = str(uuid.uuid4())
-        path = f"/ping/{target}?rid={rid}" if kind == "pings" else target
+        rid, is_ping = str(uuid.uuid4()), "pings" in kind
+        path = f"/ping/{target}?rid={rid}" if is_ping else target
+        name = self._asked["pings" if is_ping else "site"]
         begin = time.monotonic()
         where = f"{self._door} {kind} {'kept' if is_kept else 'new'}"
-        self._counted.requests += 1
+        self._counted.by_stream[kind] += 1
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                status = await self._exchange(
-                    self._asked["pings" if kind == "pings" else "site"], path
-                )
+                status = await self._exchange(name, path, is_dribbled=kind == "slow pings")
         except (
             OSError,
             asyncio.IncompleteReadError,
@@ -85,21 +94,27 @@ class Stream:
             ValueError,
         ) as error:
             self._close()
-            name = "time-out" if isinstance(error, TimeoutError) else type(error).__name__
-            self._counted.fail(name, f"{where}: {error!r}")
+            what = "time-out" if isinstance(error, TimeoutError) else type(error).__name__
+            self._counted.fail(what, f"{where}: {error!r}")
             return
-        self._counted.seconds.append(time.monotonic() - begin)
+        if "slow" not in kind:
+            self._counted.seconds.append(time.monotonic() - begin)
         if status >= _REDIRECTED:
             self._counted.fail(str(status), where)
-        elif kind == "pings":
+        elif is_ping:
             self._counted.acknowledged.append(rid)
         if not is_kept:
             self._close()
 
-    async def _exchange(self, name: str, path: str) -> int:
+    async def _exchange(self, name: str, path: str, *, is_dribbled: bool) -> int:
         reader, writer = await self._connected()
-        ask = f"GET {path} HTTP/1.1\r\nHost: {name}\r\nUser-Agent: traffic\r\n\r\n"
-        writer.write(ask.encode())
+        headed = f"{path} HTTP/1.1\r\nHost: {name}\r\nUser-Agent: traffic\r\n"
+        if is_dribbled:
+            length = f"Content-Length: {_PIECES * len(_PIECE)}\r\n"
+            writer.write(f"POST {headed}{length}\r\n".encode())
+            await _dribble(writer)
+        else:
+            writer.write(f"GET {headed}\r\n".encode())
         await writer.drain()
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
         status = int(head.split(" ", 2)[1])
@@ -129,6 +144,13 @@ class Stream:
             self._line = None
 
 
+async def _dribble(writer: asyncio.StreamWriter) -> None:
+    for _ in range(_PIECES):
+        await asyncio.sleep(SLOW_SECONDS / _PIECES)
+        writer.write(_PIECE)
+        await writer.drain()
+
+
 async def main() -> None:
     """Run all streams until another line comes, or the end of stdin."""
     lines = asyncio.StreamReader(limit=2**24)
@@ -137,21 +159,25 @@ async def main() -> None:
     )
     asked = json.loads(await lines.readline())
     over, counted = asyncio.Event(), Counted()
-    kinds = [(kind, is_kept) for kind in ("pings", "pages") for is_kept in (False, True)]
-    pause = len(asked["doors"]) * len(kinds) / asked["per_second"]
+    # The slow ones take so long that they need no pause.
+    pause = 4 * len(asked["doors"]) / asked["per_second"]
+    pauses = {"pings": pause, "pages": pause, "slow pings": 0.0, "slow pages": 0.0}
     begin = time.monotonic()
     async with asyncio.TaskGroup() as group:
         for door in asked["doors"]:
-            for kind, is_kept in kinds:
+            for kind, is_kept in product(pauses, (False, True)):
                 stream = Stream(asked, door, counted)
-                group.create_task(stream.run(kind, is_kept=is_kept, pause_seconds=pause, over=over))
+                group.create_task(
+                    stream.run(kind, is_kept=is_kept, pause_seconds=pauses[kind], over=over)
+                )
         await lines.readline()
         over.set()
     times = sorted(counted.seconds) or [0.0]
     said = {
-        "requests": counted.requests,
+        "requests": counted.by_stream.total(),
         "failed": counted.by_kind.total(),
         "by_kind": dict(counted.by_kind),
+        "by_stream": dict(counted.by_stream),
         "examples": counted.examples,
         "acknowledged": counted.acknowledged,
         "lasted_seconds": time.monotonic() - begin,

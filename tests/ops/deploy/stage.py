@@ -21,6 +21,19 @@ from tests.ops.release.scratch import Scratch
 BALANCERS = ("lb1", "lb2")
 APPS = ("app1", "app2", "app3")
 PAGES = ("/sign-in/", "/")
+SLOW_PAGES = ("/sign-in/?slow",)
+# Every release here has it: clients can have a page under way for longer than a restart takes.
+SLOW_WHEN_ASKED = """
+import time
+
+_at_once = application
+
+
+def application(environ, start_response):
+    if environ.get("QUERY_STRING") == "slow":
+        time.sleep(1.5)
+    return _at_once(environ, start_response)
+"""
 _TRAFFIC = (ROOT / "tests/bench/traffic.py").read_text("utf-8")
 _MANAGE = (
     "systemd-run --quiet --pipe --wait --uid=stillhere "
@@ -59,6 +72,7 @@ class Stage:
     def begin(self) -> None:
         """Bring the first release out, make a user, and have its checks made by pings."""
         self.base = self.scratch.git("rev-parse", "HEAD")
+        self.base = self.release("Slow when asked", add=SLOW_WHEN_ASKED)
         done = self.deploy(self.base)
         assert done.returncode == 0, done.stdout + done.stderr
         self.ping_key = self.member("a@example.org")
@@ -198,7 +212,8 @@ class Stage:
         ]
         return {
             "doors": doors, "site": "stillhere.test", "pings": "ping.stillhere.test",
-            "trusted": trusted, "checks": self.targets, "pages": PAGES, "per_second": per_second,
+            "trusted": trusted, "checks": self.targets, "pages": PAGES,
+            "slow_pages": SLOW_PAGES, "per_second": per_second,
         }  # fmt: skip
 
     def lost_and_doubled(self, rids: list[str], within_seconds: float = 30) -> tuple[int, int]:
