@@ -66,6 +66,20 @@ def unknown_to(seen: Seen, servers: Iterable[Host]) -> Iterator[str]:
                 yield f"{balancer} does not know {server.name}: fab apply first."
 
 
+def disagreement(seen: Seen, server: Host) -> str:
+    """Return how balancers were told different things of a server; "" when they agree.
+
+    One that was off has missed what the others were told, or comes back with an old word.
+    """
+    told: dict[str, set[str]] = {}
+    for line in lines_of(seen, server):
+        told.setdefault(line.report.admin.value, set()).add(line.balancer)
+    if len(told) < 2:
+        return ""
+    who = "; ".join(f"{state} on {', '.join(sorted(some))}" for state, some in sorted(told.items()))
+    return f"{who}. fab lb.ready {server.name}, or fab lb.drain {server.name}, ends that."
+
+
 def nobody_else(seen: Seen, server: Host) -> list[str]:
     """Return the backends that serve now and would not without this server."""
     return [

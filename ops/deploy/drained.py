@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from haproxy.stats import Admin
 from ops.deploy.balancers import (
+    disagreement,
     nobody_else,
     seen_by_balancers,
     tell,
@@ -39,6 +40,8 @@ def drained(desk: Desk, server: Host, why: str, *, is_put_back: bool = False) ->
     is_alone = len(desk.fleet.of_role(Role.APP_SERVER)) == 1
     if not is_put_back and not is_alone and (alone := nobody_else(seen, server)):
         raise ChangeFailed(f"{name}: is the last that serves at {', '.join(alone)}.")
+    if not standing.mark and (words := disagreement(seen, server)):
+        raise ChangeFailed(f"{name}: {words}")
     afterwards = to_be_afterwards(seen, server, standing.mark)
     _mark(desk, server, why, afterwards)
     with desk.telling.step("drain", name) as step:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ops.deploy.balancers import Seen, unknown_to
+from ops.deploy.balancers import Seen, disagreement, unknown_to
 from ops.deploy.standing import Standing
 from ops.lab.report import aligned
 from provisioning.fleet import Fleet, Role
@@ -96,3 +96,7 @@ def _reasons(
     else:
         servers = [host for host in fleet.of_role(Role.APP_SERVER) if host.name not in without]
         yield from unknown_to(seen, servers)
+        for one in standing:
+            # One that has a mark was cut off while balancers were told; that is finished.
+            if one.serves and not one.mark and (words := disagreement(seen, one.host)):
+                yield f"{one.host.name}: {words}"

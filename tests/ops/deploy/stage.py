@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -168,8 +168,10 @@ class Stage:
         return self.rehearsal.run("client", asked)
 
     @contextmanager
-    def traffic(self, per_second: int = 30, trusted: str = "") -> Iterator[Counted]:
-        """Have the client host ask through every door until the end, and count.
+    def traffic(
+        self, per_second: int = 30, trusted: str = "", through: Sequence[str] = BALANCERS
+    ) -> Iterator[Counted]:
+        """Have the client host ask through every door of balancers until the end, and count.
 
         It trusts the authority whose certificates are given, else what balancers have now.
         """
@@ -186,7 +188,8 @@ class Stage:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert process.stdin
-        process.stdin.write(json.dumps(self._asked(per_second, trusted or self._shown())) + "\n")
+        asked = self._asked(per_second, trusted or self._shown(), through)
+        process.stdin.write(json.dumps(asked) + "\n")
         process.stdin.flush()
         try:
             time.sleep(2)
@@ -203,11 +206,11 @@ class Stage:
         kinds = ("ecdsa", "rsa")
         return "".join(self.run(name, ask.format(kind)) for name in BALANCERS for kind in kinds)
 
-    def _asked(self, per_second: int, trusted: str) -> dict[str, Any]:
+    def _asked(self, per_second: int, trusted: str, through: Sequence[str]) -> dict[str, Any]:
         lab = self.rehearsal.lab
         doors = [
             [f"{name} {family.__name__}", family(lab.host(name))]
-            for name in BALANCERS
+            for name in through
             for family in (lab.address, lab.address6)
         ]
         return {

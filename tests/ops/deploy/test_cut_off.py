@@ -95,6 +95,39 @@ def test_a_server_that_dies_in_the_middle_stops_the_roll(stage: Stage) -> None:
 
 
 @pytest.mark.long
+def test_a_balancer_that_dies_in_the_middle_stops_the_roll(stage: Stage) -> None:
+    """Whether it still serves nobody can know from here: then no server is restarted."""
+    new = stage.release("A balancer dies")
+    with stage.traffic(through=["lb1"]) as counted:
+        with stage.operator(new) as operator:
+            wait_for(operator, "app2    maintenance")
+            stage.rehearsal.kill("lb2")
+            said, _ = operator.communicate(timeout=300)
+        try:
+            assert operator.returncode == 1
+            assert f"STOPPED. app2: has release {stage.base[:12]} again, and serves" in said
+            assert f"--commit {new[:12]} --without lb2" in said
+            assert stage.releases()["app1"] == new[:12]
+            assert {name: stage.lb_states(name) for name in APPS} == {
+                name: {("UP", "ready")} for name in APPS
+            }
+            without = stage.deploy(new, "--without", "lb2")
+            assert without.returncode == 2, without.stderr
+            assert stage.all_have(new)
+        finally:
+            stage.rehearsal.start("lb2")
+        stage.base = new
+        # It comes back with what it was told last, and is not believed.
+        wait_until(lambda: stage.lb_states("app2") == {("UP", "ready"), ("MAINT", "maint")})
+        refused = stage.deploy(stage.release("While they disagree"))
+        assert refused.returncode == 1
+        assert "app2: maint on lb2; ready on lb1" in refused.stderr
+        assert stage.fab("lb.ready", "--host", "app2").returncode == 0
+    assert stage.all_have(new)
+    assert counted.failures == (0, [])
+
+
+@pytest.mark.long
 def test_a_reload_of_a_balancer_does_not_bring_a_drained_server_back(stage: Stage) -> None:
     new = stage.release("Reloaded in the middle")
     with stage.traffic() as counted:

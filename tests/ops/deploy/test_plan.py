@@ -110,6 +110,16 @@ def test_a_server_that_balancers_do_not_know_is_refused() -> None:
     assert reason == "lb1 does not know app2: fab apply first."
 
 
+def test_a_balancer_that_was_told_something_else_is_no_start() -> None:
+    """One that was off came back with an old word: which one is meant, nobody can know."""
+    out = replace(SEEN["lb1"][0], admin=Admin.MAINTENANCE)
+    seen = SEEN | {"lb2": (out, SEEN["lb1"][1])}
+    (reason,) = reasons_against(FLEET, frozenset(), all_of_them(), seen)
+    assert reason.startswith("app1: maint on lb2; ready on lb1. fab lb.ready app1")
+    cut_off = all_of_them() | {"app1": replace(standing("app1"), mark={"by": "somebody"})}
+    assert reasons_against(FLEET, frozenset(), cut_off, seen) == []
+
+
 def test_the_last_that_serves_is_known() -> None:
     app1 = FLEET.host("app1")
     assert nobody_else(SEEN, app1) == []
