@@ -27,8 +27,8 @@ POUR_SECONDS = 60  # for a piece: a host that takes none for so long is gone
 PIECE_BYTES = 1 << 18
 NO_SUCH_COMMAND = 127  # what a shell ends with
 MODULES = (
-    "commands", "seeing", "guarding", "changing", "balancing", "probing", "examining",
-    "releasing", "certifying", "deploying", "updating", "serving",
+    "commands", "seeing", "guarding", "changing", "balancing", "probing", "certifying",
+    "examining", "releasing", "deploying", "updating", "serving",
 )  # fmt: skip
 # Small enough to be no secret and no length problem; the modules come by stdin.
 START = (

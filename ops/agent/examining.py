@@ -12,12 +12,15 @@ import subprocess
 from collections.abc import Callable
 from typing import Any
 
+from ops.agent.balancing import haproxy
+from ops.agent.certifying import handshakes
 from ops.agent.commands import DEBIAN, Failed, run
 from ops.agent.probing import OPEN, probe
 
 Answer = dict[str, Any]
 CONNECT_SECONDS = 5
 MOST_WORDS = 300
+MOST_LINES = 2_000
 
 
 def examine(questions: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -220,6 +223,19 @@ def health(address: str, port: int, path: str, name: str) -> Answer:
         line.close()
 
 
+def backends(commands: list[str]) -> Answer:
+    """Return what HAProxy says, and what operators have told it, newest last.
+
+    `is_bare`: there is no HAProxy.
+    """
+    if not is_installed("haproxy"):
+        return {"is_bare": True}
+    asked = ["journalctl", "--identifier=stillhere-ops", f"--lines={MOST_LINES}", "--no-pager"]
+    told = subprocess.run([*asked, "--output=short-iso", "--utc"], capture_output=True, timeout=30)
+    lines = told.stdout.decode("utf-8", "replace").splitlines()
+    return {**haproxy(commands), "told": [line for line in lines if "did='" in line]}
+
+
 def there(paths: list[str]) -> Answer:
     """Return which of the files are there."""
     return {"there": [path for path in paths if os.path.exists(path)]}
@@ -234,4 +250,6 @@ EXAMINED: dict[str, Callable[..., Answer]] = {
     "mail": mail,
     "health": health,
     "there": there,
+    "backends": backends,
+    "handshakes": handshakes,
 }

@@ -5,24 +5,38 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ops.doctor import certificates, clocks, database, disks, health, mail, names, reach, units
+from ops.doctor import (
+    backends,
+    certificates,
+    clocks,
+    database,
+    disks,
+    health,
+    mail,
+    names,
+    reach,
+    served,
+    units,
+)
 from ops.doctor.seen import Clock, Line, Questions, Seen, Subject
 from ops.errors import HostError
 from ops.facts import observed
 from ops.reading import LOOK_SECONDS, MOST_AT_ONCE, Sessions
 from provisioning.fleet import Fleet, Host, Machine
 
-# In the order in which they are told. Backends of the balancers, backups and lag come here.
+# In the order in which they are told. Backups and lag come here.
 SUBJECTS: tuple[Subject, ...] = (
     reach,
     clocks,
     disks,
     units,
     certificates,
+    served,
     names,
     database,
     mail,
     health,
+    backends,
 )
 
 

@@ -15,13 +15,13 @@ from provisioning.roles.app_server import MAINTENANCE
 
 SUBJECT = "health"
 WELL = 200
-_SIGNS = "signs of a release and of maintenance"
+SIGNS = "signs of a release and of maintenance"
 
 
 def questions(fleet: Fleet, host: Host, _machines: Mapping[str, Machine]) -> Questions:
     """Ask servers what is there, and balancers what HAProxy asks, through the same ports."""
     if host.role is Role.APP_SERVER:
-        return {_SIGNS: {"about": "there", "paths": [MARK, MAINTENANCE]}}
+        return {SIGNS: {"about": "there", "paths": [MARK, MAINTENANCE]}}
     if host.role is not Role.LOAD_BALANCER:
         return {}
     return {
@@ -41,7 +41,7 @@ def lines(seen: Seen) -> Iterator[Line]:
     """Yield a line for each thing asked; one for a server that has no release."""
     balancers = list(seen.reached(Role.LOAD_BALANCER))
     for host in seen.reached(Role.APP_SERVER):
-        signs = seen.answer(host, _SIGNS)
+        signs = seen.answer(host, SIGNS)
         if "failed" in signs:
             yield not_examined(SUBJECT, host, signs)
         elif MARK not in signs["there"]:

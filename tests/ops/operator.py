@@ -27,7 +27,7 @@ def fab(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
     """Run fab as an operator does, with nobody at the terminal."""
     return subprocess.run(
         [str(Path(sys.executable).parent / "fab"), *arguments],
-        cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=300,
+        cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=600,
         stdin=subprocess.DEVNULL,
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def certificate(days: int, *names: str) -> str:
+def certificate(days: float, *names: str) -> str:
     """Return a certificate that ends in so many days, and its key, in one text."""
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.datetime.now(datetime.UTC)

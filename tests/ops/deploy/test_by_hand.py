@@ -1,5 +1,8 @@
 """Servers are taken out and in by an operator's hand, and deploys respect it."""
 
+import json
+import re
+
 import pytest
 
 from tests.ops.deploy.stage import BALANCERS, Stage
@@ -13,6 +16,15 @@ def test_a_server_is_taken_out_and_in_under_load(stage: Stage) -> None:
     with stage.traffic() as counted:
         assert stage.fab("lb.drain", "--host", "app2").returncode == 0
         assert stage.lb_states("app2") == {("DRAIN", "drain")}
+        told = json.loads(stage.fab("doctor", "--json").stdout)
+        said = {one["host"]: one for one in told if one["subject"] == "backends"}
+        assert {name: one["level"] for name, one in said.items()} == dict.fromkeys(
+            BALANCERS, "note"
+        )
+        for one in said.values():
+            assert re.match(
+                r"app2 is out \(drain\): 20\S+ operator=\S+@.* fab lb.drain", one["words"]
+            )
         assert stage.fab("lb.maintenance", "--host", "app2").returncode == 0
         assert stage.lb_states("app2") == {("MAINT", "maint")}
         assert "by " in stage.run("app2", f"cat {MAINTENANCE}")

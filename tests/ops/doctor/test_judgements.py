@@ -2,16 +2,21 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.doctor import certificates, clocks, database, disks, health, names
+from haproxy.stats import Admin, Report
+from ops.doctor import backends, certificates, clocks, database, disks, health, names, served
 from ops.doctor.seen import Clock, Level
 from ops.inventory import read_fleet
-from provisioning.fleet import Fleet
+from provisioning.fleet import Fleet, Role
 from tests.ops.inventories import inventory
+from tests.ops.self_signed import certificate as made
 
 GIB = 2**30
 NOW = 1_800_000_000.0
@@ -119,6 +124,89 @@ def ending(days: float) -> str:
 def test_certificates_are_judged(answer: dict[str, object], level: Level, words: str) -> None:
     found, said = certificates.judged(answer, NOW)
     assert (found, words in said) == (level, True), said
+
+
+def handshake(days: float, *of: str, address: str = "192.0.2.11") -> dict[str, str]:
+    about = {"address": address, "name": "a.org", "kind": "ecdsa"}
+    return about | {"certificate": made(days, *(of or ("a.org", "b.org")))}
+
+
+@pytest.mark.parametrize(
+    ("found", "level", "words"),
+    [
+        ([handshake(60)], Level.GREEN, "good for 60 days"),
+        ([handshake(15)], Level.GREEN, "good for 15 days"),
+        ([handshake(13)], Level.RED, "expires in 13 days"),
+        ([handshake(-2)], Level.RED, "has expired"),
+        ([handshake(60, "a.org")], Level.RED, "is not for b.org"),
+        ([handshake(60), handshake(60, address="2001:db8::11")], Level.RED, "not the same"),
+        (
+            [handshake(60), {"address": "::1", "name": "a.org", "kind": "rsa", "trouble": "reset"}],
+            Level.RED,
+            "none for a.org at ::1: reset",
+        ),
+    ],
+)
+def test_what_clients_get_is_judged(found: list[dict[str, str]], level: Level, words: str) -> None:
+    judged, said = served.judged(found, ("a.org", "b.org"), datetime.now(UTC))
+    assert (judged, words in said) == (level, True), said
+
+
+# Backends.
+
+
+def line_of(server: str, **changed: Any) -> Report:
+    backend = "pings_prompt" if "-" in server else "pages"
+    return replace(Report(backend, server, "UP", Admin.READY, "L7OK", 0, 9, 0, 0), **changed)
+
+
+OUT = {"status": "DRAIN", "admin": Admin.DRAIN}
+TOLD = [
+    "2026-11-20T10:00:00+00:00 lb1 python3[7]: operator=eve@x why='old' did='app2 drain'",
+    "2026-11-21T10:00:00+00:00 lb1 python3[8]: operator=ada@x why='fab lb.drain app2' "
+    "did='app2 drain'",
+    "2026-11-21T11:00:00+00:00 lb1 python3[9]: operator=bob@x why='other' did='app1 ready'",
+]
+
+
+@pytest.mark.parametrize(
+    ("some", "found"),
+    [
+        (["app1", "app1-0", "app2", "app2-0"], [(Level.GREEN, "all 4 lines")]),
+        (
+            ["app1", "app1-0", line_of("app2", status="DOWN", check="L4CON"), "app2-0"],
+            [(Level.RED, "app2 is down: pages L4CON")],
+        ),
+        (
+            ["app1", "app1-0", line_of("app2", **OUT), line_of("app2-0", **OUT)],
+            [(Level.NOTE, "app2 is out (drain): 2026-11-21T10:00:00+00:00 operator=ada@x")],
+        ),
+        (
+            ["app1-0", "app2-0", line_of("app1", **OUT), line_of("app2", status="DOWN")],
+            [
+                (Level.RED, "pages has no server that is up"),
+                (Level.NOTE, "app1 is out (drain): 2026-11-21T11:00:00+00:00 operator=bob@x"),
+                (Level.RED, "app2 is down"),
+            ],
+        ),
+    ],
+)
+def test_backends_are_judged(
+    fleet: Fleet, some: list[str | Report], found: list[tuple[Level, str]]
+) -> None:
+    lines = [line_of(one) if isinstance(one, str) else one for one in some]
+    said = backends.judged(lines, fleet.of_role(Role.APP_SERVER), TOLD, has_release=True)
+    assert [level for level, _ in said] == [level for level, _ in found]
+    for (_, words), (_, expected) in zip(said, found, strict=True):
+        assert words.startswith(expected), words
+
+
+def test_servers_that_wait_for_their_first_release_are_a_note(fleet: Fleet) -> None:
+    down = [line_of("app1", status="DOWN")]
+    servers = fleet.of_role(Role.APP_SERVER)
+    ((level, words),) = backends.judged(down, servers, [], has_release=False)
+    assert (level, "fab deploy" in words) == (Level.NOTE, True)
+    assert backends.judged(down, servers, [], has_release=True)[0][0] is Level.RED
 
 
 # Names.
