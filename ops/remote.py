@@ -26,10 +26,12 @@ ANSWER_SECONDS = 960  # longer than anything the agent waits for itself
 POUR_SECONDS = 60  # for a piece: a host that takes none for so long is gone
 PIECE_BYTES = 1 << 18
 NO_SUCH_COMMAND = 127  # what a shell ends with
+# In this order: what one needs comes before it.
 MODULES = (
-    "commands", "seeing", "guarding", "changing", "balancing", "probing", "certifying",
-    "examining", "releasing", "deploying", "updating", "serving",
+    "commands", "seeing", "guarding", "changing", "balancing", "probing", "examining",
+    "releasing", "deploying", "updating", "serving",
 )  # fmt: skip
+ON_HOSTS_TOO = "provisioning.programs.certifying"  # which timers there run
 # Small enough to be no secret and no length problem; the modules come by stdin.
 START = (
     "import sys,json,types\n"
@@ -215,9 +217,8 @@ logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 @cache
 def _agent() -> bytes:
     """Return the agent's modules as one line; what it prints by itself would be no JSON."""
-    folder = files("ops.agent")
-    modules = [["ops", ""], ["ops.agent", ""]]
-    modules += [
-        [f"ops.agent.{name}", (folder / f"{name}.py").read_text("utf-8")] for name in MODULES
-    ]
+    names = [ON_HOSTS_TOO, *(f"ops.agent.{name}" for name in MODULES)]
+    modules = [[name, ""] for name in ("ops", "ops.agent", "provisioning", "provisioning.programs")]
+    for package, _, name in (each.rpartition(".") for each in names):
+        modules.append([f"{package}.{name}", (files(package) / f"{name}.py").read_text("utf-8")])
     return json.dumps(modules).encode() + b"\n"

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ops.agent.balancing import haproxy
-from ops.agent.certifying import handshakes
 from ops.agent.commands import DEBIAN, Failed, run
 from ops.agent.probing import OPEN, probe
+from provisioning.programs.certifying import handshakes
 
 Answer = dict[str, Any]
 CONNECT_SECONDS = 5

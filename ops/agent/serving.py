@@ -26,13 +26,6 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 from ops.agent.balancing import haproxy
-from ops.agent.certifying import (
-    certificates,
-    handshakes,
-    install_certificates,
-    order_certificate,
-    restore_certificates,
-)
 from ops.agent.changing import change
 from ops.agent.commands import LOCK, Failed
 from ops.agent.deploying import (
@@ -60,6 +53,13 @@ from ops.agent.updating import (
     settle,
     software,
     upgrade,
+)
+from provisioning.programs.certifying import (
+    certificates,
+    handshakes,
+    install_certificates,
+    order_certificate,
+    restore_certificates,
 )
 
 _held: list[TextIO] = []  # an open file is what holds the lock

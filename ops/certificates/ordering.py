@@ -4,13 +4,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ops.agent.certifying import KEPT
 from ops.audit import Audit
 from ops.certificates.pair import Kind, shown, troubles_of_pair
 from ops.errors import ChangeFailed, InventoryError, Refused, VaultError
 from ops.remote import Session
 from ops.secrets import Secret
 from provisioning.fleet import Fleet, Host, Role
+from provisioning.programs.certifying import KEPT
 
 ORDER_SECONDS = 1_200  # lego waits for the zone, twice when the authority has forgotten us
 READ_SECONDS = 60
@@ -103,7 +103,6 @@ def order(session: Session, what: Order, kind: Kind, audit: Audit) -> None:
             "order_certificate",
             answer_seconds=ORDER_SECONDS,
             kind=kind,
-            key_type=kind.key_type,
             names=list(what.names),
             directory=what.directory,
             email=what.email,

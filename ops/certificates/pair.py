@@ -24,11 +24,6 @@ class Kind(StrEnum):
     ECDSA = "ecdsa"
     RSA = "rsa"
 
-    @property
-    def key_type(self) -> str:
-        """Return lego's word for the key that we want."""
-        return "ec256" if self is Kind.ECDSA else "rsa2048"
-
 
 @dataclass(frozen=True, slots=True)
 class Shown:

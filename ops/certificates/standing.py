@@ -5,13 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ops.agent.certifying import KEPT, LIVE
 from ops.certificates.pair import Kind, Shown, shown, troubles_of_chain
 from ops.errors import HostError
 from ops.reading import MOST_AT_ONCE
 from ops.remote import Session
 from provisioning.fleet import Host, Role
 from provisioning.flows import HTTPS
+from provisioning.programs.certifying import KEPT, LIVE
 
 SOON_DAYS = 21  # a renewal that is due for nine days has failed for nine days
 _LOOK_SECONDS = 60

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from provisioning import renewal
 from provisioning.fleet import Fleet, Host, Machine
 from provisioning.flows import NODE_METRICS, SSH, openings
 from provisioning.render import render
@@ -51,7 +52,7 @@ def resources(
         User("stillhere", home="/var/lib/stillhere-app"),
         # 1 for others: nginx has to see whether `maintenance` is there. No secret rests on it.
         Directory("/etc/stillhere", mode=0o751, group="stillhere"),
-        *_ssh(fleet),
+        *_ssh(fleet, host),
         *_firewall(fleet, host),
         *_time(fleet, machine),
         *_updates(),
@@ -67,10 +68,11 @@ def resources(
     )
 
 
-def _ssh(fleet: Fleet) -> tuple[Resource, ...]:
+def _ssh(fleet: Fleet, host: Host) -> tuple[Resource, ...]:
     drop_in = "/etc/ssh/sshd_config.d/00-stillhere.conf"
     let_in = f"{ROOT_HOME}/.ssh/authorized_keys"
-    keys = "".join(f"{one.key} {one.name}\n" for one in fleet.operators)
+    operators = (f"{one.key} {one.name}\n" for one in fleet.operators)
+    keys = "".join((*operators, *renewal.keys_of_balancers(fleet, host)))
     return (
         Directory(f"{ROOT_HOME}/.ssh", mode=0o700),
         File(let_in, keys, mode=0o600),

@@ -12,6 +12,7 @@ from haproxy.config import (
     haproxy_cfg,
     of_one_client,
 )
+from provisioning import renewal
 from provisioning.fleet import Fleet, Host, Machine, Role
 from provisioning.flows import BALANCER_STATS, HTTP, HTTPS, PAGES, RECEIVER, Service
 from provisioning.render import render
@@ -68,6 +69,7 @@ def resources(
         *_kernel(),
         *_certificates(fleet),
         *_haproxy(fleet, host, machines[host.name]),
+        *renewal.fetching(fleet, host, secrets),
     )
 
 

@@ -7,7 +7,7 @@ What they run comes with releases.
 
 from collections.abc import Mapping
 
-from provisioning import releases
+from provisioning import releases, renewal
 from provisioning.fleet import Fleet, Host, Machine
 from provisioning.resources import Directory, Package, Resource, User
 from provisioning.roles.database import without_cluster
@@ -30,6 +30,7 @@ def resources(
         *releases.data(),  # the collector's samples and incidents
         *(each for name, home in ACCOUNTS.items() for each in _account(name, home)),
         *_certificates(),
+        *renewal.ordering(fleet, host, secrets),
     )
 
 

@@ -10,8 +10,14 @@ from provisioning.resources import File, Resource
 from provisioning.roles import SECRETS, resources_of
 from tests.ops.inventories import inventory
 
-PLAIN = {name: f"the-{name.replace('_', '-')}" for name in SECRETS}
+PLAIN = {
+    name: f"the-{name.replace('_', '-')}" for name in (*SECRETS, "dns_token", "timers_ping_key")
+}
 MAIL = 'mail_server = "mail.example.org:587"\nmail_from = "still@example.org"\n'
+CERTIFICATES = (
+    '[certificates]\ndirectory = "https://acme.example.org/directory"\n'
+    'email = "still@example.org"\ndns = "hetzner"\n'
+)
 CLUSTERS = {"12": Cluster("15", "main"), "13": Cluster("17", "main")}
 
 
@@ -19,7 +25,9 @@ def described_fleet(more: str = MAIL) -> Fleet:
     """Return a fleet of all roles; `more` are lines of its [fleet]."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "berlin.toml"
-        path.write_text(inventory(changed={"[fleet]\n": f"[fleet]\n{more}"}), "utf-8")
+        first = "[operators.ada]\n"
+        changed = {"[fleet]\n": f"[fleet]\n{more}", first: f"{CERTIFICATES}{first}"}
+        path.write_text(inventory(changed=changed), "utf-8")
         return read_fleet(path)
 
 

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from ops.agent.certifying import KEPT, LIVE
 from ops.certificates.pair import Kind
 from ops.errors import ChangeFailed
 from ops.reading import sessions_with
 from ops.secrets import read_vault, vault_of
 from provisioning.fleet import Fleet
+from provisioning.programs.certifying import KEPT, LIVE
 from tests.ops.certificates.conftest import BALANCERS, Client, kept_pairs
 from tests.ops.operator import EMPTY, FAILED, fab, shown_plan, watched_processes
 from tests.ops.rehearsal import Rehearsal

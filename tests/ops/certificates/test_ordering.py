@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from ops.agent.certifying import reason
 from ops.certificates.ordering import Pairs, due, order_of
 from ops.certificates.pair import Kind
 from ops.errors import InventoryError, VaultError
 from ops.inventory import read_fleet
 from ops.secrets import Secret
 from provisioning.fleet import Certificates, Fleet
+from provisioning.programs.certifying import reason
 from tests.ops.certificates.authorities import (
     NAMES,
     NOW,

@@ -1,5 +1,6 @@
 """Certificates on a host: ordered by lego on the observer, put in place on a balancer, shown.
 
+An operator's session sends this (ops/remote), and hosts have it for their timers (renewing).
 A pair is one file, certificates and key, as HAProxy wants it: site.pem.ecdsa, site.pem.rsa.
 """
 
@@ -13,14 +14,12 @@ import syslog
 import time
 from itertools import product
 
-from ops.agent.changing import sync_directory, write_beside
-from ops.agent.commands import Failed, run
-
 KEPT = "/var/lib/stillhere-certificates"  # on the observer
 LIVE = "/etc/haproxy/certificates"  # on a balancer
 NEW, BEFORE = LIVE + ".new", LIVE + ".before"
 CONFIG = "/etc/haproxy/haproxy.cfg"
 KINDS = ("ecdsa", "rsa")
+KEY_TYPES = {"ecdsa": "ec256", "rsa": "rsa2048"}  # lego's words for the keys that we want
 # Each kind by what only it can do. With TLS 1.3 the client could not choose so plainly.
 CIPHERS = {"ecdsa": "ECDHE+ECDSA+AESGCM", "rsa": "ECDHE+aRSA+AESGCM"}
 LEGO_SECONDS = 540  # it waits for the zone to be the same everywhere
@@ -36,6 +35,10 @@ STAMP = re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d ")
 Handshake = dict[str, str]
 
 
+class Failed(OSError):
+    """It did not succeed; the text is for the operator."""
+
+
 def certificates(folder: str, with_keys: bool = False) -> dict[str, dict[str, str]]:
     """Return the pairs that are there, by kind, as far as everybody may see them."""
     found = {}
@@ -48,7 +51,6 @@ def certificates(folder: str, with_keys: bool = False) -> dict[str, dict[str, st
 
 def order_certificate(
     kind: str,
-    key_type: str,
     names: list[str],
     directory: str,
     email: str,
@@ -61,7 +63,7 @@ def order_certificate(
     log(audit)
     work = f"{KEPT}/work"
     command = ["lego", "--accept-tos", "--server", directory, "--email", email, "--path", work]
-    command += ["--dns", provider, "--key-type", key_type]
+    command += ["--dns", provider, "--key-type", KEY_TYPES[kind]]
     command += [word for name in names for word in ("--domains", name)] + ["run"]
     known = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", **environment}
     shutil.rmtree(work, ignore_errors=True)
@@ -72,7 +74,7 @@ def order_certificate(
         os.symlink("../accounts", f"{work}/accounts")
         if authority:
             known["LEGO_CA_CERTIFICATES"] = f"{work}/authority.pem"
-            write_beside(known["LEGO_CA_CERTIFICATES"], authority, 0o600, "root", "root")
+            write_beside(known["LEGO_CA_CERTIFICATES"], authority)
         said = lego(command, known)
         if UNKNOWN_ACCOUNT in said:
             # The authority has forgotten us. Another account is as good.
@@ -99,10 +101,10 @@ def install_certificates(pairs: dict[str, str], audit: str) -> dict[str, str]:
         os.mkdir(folder, mode=0o700)
     try:
         for kind, text in pairs.items():
-            write_beside(pair_path(NEW, kind), text, 0o600, "root", "root")
+            write_beside(pair_path(NEW, kind), text)
         # The live configuration, with nothing else than the new pairs in it.
         trial = f"{NEW}/haproxy.cfg"
-        write_beside(trial, config.replace(f"{LIVE}/", f"{NEW}/"), 0o600, "root", "root")
+        write_beside(trial, config.replace(f"{LIVE}/", f"{NEW}/"))
         run(["haproxy", "-c", "-q", "-f", trial], timeout=60)
         for kind in pairs:
             os.link(pair_path(LIVE, kind), pair_path(BEFORE, kind))
@@ -208,9 +210,43 @@ def replace(path: str, text: str) -> None:
     beside = f"{path}.new"
     with contextlib.suppress(FileNotFoundError):
         os.unlink(beside)
-    write_beside(beside, text, 0o600, "root", "root")
+    write_beside(beside, text)
     os.replace(beside, path)
     sync_directory(os.path.dirname(path))
+
+
+def write_beside(path: str, text: str) -> None:
+    """Write a new file whole and to the disk, for root alone."""
+    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_directory(path: str) -> None:
+    """Make a rename in the directory survive a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def run(command: list[str], timeout: int, stdin: str = "") -> str:
+    """Return the output of a command; Failed with its last words when it fails."""
+    said = subprocess.run(
+        command,
+        input=stdin,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=timeout,
+    )
+    if said.returncode:
+        words = (said.stderr.strip() or said.stdout.strip())[-2_000:]
+        raise Failed(f"{' '.join(command)}: exit {said.returncode}. {words}")
+    return said.stdout
 
 
 def log(audit: str) -> None:
