@@ -65,6 +65,7 @@ def build(
         if code is None:
             told(f"Building {found.release_id} {found.subject}")
             code = _code(storage, root, found, requirements, _ours(packages), place / "code")
+        storage.prune()
     names = tuple(migrations(git(root, "ls-tree", "-r", "--name-only", found.id).split("\n")))
     return Release(found.release_id, found.id, found.subject, found.made_at, names, code, packages)
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from ops.errors import BuildFailed
 from ops.release.archives import Archive, digest_of
 
+# The last used ones: a rollback needs none of them, hosts keep their own. Packages are by Python.
+MOST_KEPT = {"code": 20, "packages": 6}
 WAIT_SECONDS = 900  # another build: both are after the same packages, as a rule
 PAUSE_SECONDS = 0.2
 
@@ -29,13 +31,16 @@ class Storage:
     def find(self, kind: str, identity: str) -> Archive | None:
         """Return an archive that is there, whole and unharmed."""
         path = self._path(kind, identity)
+        about = _about(path)
         try:
-            said = json.loads(path.with_suffix("").with_suffix(".json").read_text("utf-8"))
-            archive = Archive(**said | {"path": path})
+            archive = Archive(**json.loads(about.read_text("utf-8")) | {"path": path})
             with path.open("rb") as file:
-                return archive if digest_of(file) == archive.sha256 else None
+                if digest_of(file) != archive.sha256:
+                    return None
+            os.utime(about)  # it is in use: see `prune`
         except (OSError, ValueError, TypeError):
             return None
+        return archive
 
     def put(self, archive: Archive) -> Archive:
         """Take an archive in that was packed in `workplace`; return where it is now."""
@@ -47,8 +52,19 @@ class Storage:
             file.flush()
             os.fsync(file.fileno())
         archive.path.replace(kept.path)
-        about.replace(kept.path.with_suffix("").with_suffix(".json"))
+        about.replace(_about(kept.path))
         return kept
+
+    def prune(self) -> None:
+        """Delete what was not used for longest, and halves; only in `workplace`."""
+        for kind, most in MOST_KEPT.items():
+            abouts = (self.root / kind).glob("*.json")
+            used = sorted(abouts, key=lambda one: one.stat().st_mtime, reverse=True)
+            for about in used[most:]:
+                about.unlink()
+            for archive in (self.root / kind).glob("*.tar.gz"):
+                if not _about(archive).exists():
+                    archive.unlink()
 
     @contextlib.contextmanager
     def workplace(self, told: Callable[[str], None]) -> Iterator[Path]:
@@ -63,6 +79,11 @@ class Storage:
 
     def _path(self, kind: str, identity: str) -> Path:
         return self.root / kind / f"{identity}.tar.gz"
+
+
+def _about(archive: Path) -> Path:
+    """Return the file that says what an archive is."""
+    return archive.with_suffix("").with_suffix(".json")
 
 
 def _wait_for(lock: int, told: Callable[[str], None]) -> None:
