@@ -8,11 +8,13 @@ from typing import TypeVar
 from ops.audit import Audit, operator
 from ops.deploy.stopping import Stopping
 from ops.deploy.telling import Telling
+from ops.errors import Refused
 from ops.reading import MOST_AT_ONCE, Sessions
 from ops.remote import Session
 from provisioning.fleet import Fleet, Host, Role
 
 T = TypeVar("T")
+WITHOUT = "Leave these hosts out, with commas between: they are down, and stay as they are."
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,11 @@ class Desk:
         """Return the operator."""
         return operator()
 
+    @property
+    def without_words(self) -> str:
+        """Return the option that a command which goes on needs; "" for none."""
+        return f" --without {','.join(sorted(self.without))}" if self.without else ""
+
     def hosts(self, *roles: Role) -> tuple[Host, ...]:
         """Return the hosts that take part, of these roles or of all, as in the inventory."""
         wanted = roles or tuple(Role)
@@ -48,6 +55,14 @@ class Desk:
         """Keep here that something is done; return the line for the host's journal."""
         self.audit.keep(host.name, "made", words)
         return self.audit.line(words)
+
+
+def left_out(fleet: Fleet, words: str) -> frozenset[str]:
+    """Return the hosts of a --without: names with commas between. Refused for one that is none."""
+    names = frozenset(word.strip() for word in words.split(",") if word.strip())
+    if unknown := names - {host.name for host in fleet.hosts}:
+        raise Refused(f"--without {', '.join(sorted(unknown))}: the fleet has no such host.")
+    return names
 
 
 def at_once(act: Callable[[Host], T], hosts: Iterable[Host]) -> list[T]:

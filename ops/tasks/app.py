@@ -8,26 +8,31 @@ from invoke.exceptions import Exit
 
 from ops.confirming import confirmed, named
 from ops.deploy import forgetting, retiring
-from ops.deploy.desk import Desk
+from ops.deploy.desk import WITHOUT, Desk
 from ops.errors import HostError, Stopped
 from ops.tasks.fleet import PENDING
 from ops.tasks.load_balancers import held_server
 from provisioning.fleet import Host
 
-_FLEET = {"fleet": "Name of a fleet, or path of its inventory.", "host": "An application server."}
+_FLEET = {
+    "fleet": "Name of a fleet, or path of its inventory.",
+    "host": "An application server.",
+    "without": WITHOUT,
+}
 
 
 @task(help=_FLEET | {"yes": "Do not ask."}, auto_shortflags=False)
-def retire(_: Any, host: str, fleet: str = "", yes: bool = False) -> None:
+def retire(_: Any, host: str, fleet: str = "", yes: bool = False, without: str = "") -> None:
     """Take an application server out for good; all that it took is in the database then."""
-    with held_server(host, fleet, "fab app.retire") as (desk, server):
+    with held_server(host, fleet, "fab app.retire", without) as (desk, server):
         if not confirmed(desk.telling.console, desk.fleet, yes, f"Retire {host} of"):
             raise Exit(code=PENDING)
         try:
             with desk.stopping.watched():
                 retiring.retire(desk, server)
         except (HostError, Stopped):
-            desk.telling.say(f"  to go on:    fab app.retire {host} --fleet {desk.fleet.name}")
+            on = f"fab app.retire {host} --fleet {desk.fleet.name}{desk.without_words}"
+            desk.telling.say(f"  to go on:    {on}")
             desk.telling.say(
                 f"  to go back:  fab deploy --fleet {desk.fleet.name}, then fab lb.ready {host}"
             )
@@ -36,9 +41,9 @@ def retire(_: Any, host: str, fleet: str = "", yes: bool = False) -> None:
 
 
 @task(help=_FLEET | {"confirm": "The host's name, instead of typing it."}, auto_shortflags=False)
-def forget(_: Any, host: str, fleet: str = "", confirm: str = "") -> None:
+def forget(_: Any, host: str, fleet: str = "", confirm: str = "", without: str = "") -> None:
     """Stop waiting for an application server that is dead; says what may be on its disk."""
-    with held_server(host, fleet, "fab app.forget") as (desk, server):
+    with held_server(host, fleet, "fab app.forget", without) as (desk, server):
         known = forgetting.looked(desk, server)
         for line in forgetting.lines(host, known, datetime.now(UTC)):
             desk.telling.say(line)

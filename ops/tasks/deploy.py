@@ -13,7 +13,7 @@ from ops.confirming import confirmed
 from ops.console import Console
 from ops.deploy import procedure, summary
 from ops.deploy.balancers import Seen, seen_by_balancers
-from ops.deploy.desk import Desk
+from ops.deploy.desk import WITHOUT, Desk, left_out
 from ops.deploy.plan import ORDER, made_plan
 from ops.deploy.standing import Standing, standings
 from ops.deploy.stopping import Stopping
@@ -28,7 +28,7 @@ from provisioning.fleet import Fleet, Host, Role
 _FLEET = {"fleet": "Name of a fleet, or path of its inventory."}
 _BOTH = _FLEET | {
     "yes": "Do not ask.",
-    "without": "Leave these hosts out, with commas between: they are down, and stay as they are.",
+    "without": WITHOUT,
     "why": "What the others see while you hold the fleet, and what the audit log keeps.",
 }
 
@@ -108,13 +108,11 @@ def status(_: Any, fleet: str = "", json: bool = False) -> None:
 @contextmanager
 def _desk(fleet: Fleet, console: Console, without: str, why: str) -> Iterator[Desk]:
     """Hold the fleet and lay everything out."""
-    left_out = frozenset(_names(without))
-    if unknown := left_out - {host.name for host in fleet.hosts}:
-        raise Refused(f"--without {', '.join(sorted(unknown))}: the fleet has no such host.")
+    out = left_out(fleet, without)
     telling = _telling(fleet, console)
     with sessions_with(fleet, (operator(), why)) as sessions:
         audit = Audit(fleet.name, why)
-        yield Desk(fleet, sessions, audit, telling, Stopping(), left_out)
+        yield Desk(fleet, sessions, audit, telling, Stopping(), out)
 
 
 def _telling(fleet: Fleet, console: Console) -> Telling:

@@ -10,7 +10,7 @@ from invoke.exceptions import Exit
 from ops.audit import Audit, operator
 from ops.confirming import confirmed
 from ops.console import Console
-from ops.deploy.desk import Desk, at_once
+from ops.deploy.desk import WITHOUT, Desk, at_once, left_out
 from ops.deploy.rebooting import reboot as reboot_one
 from ops.deploy.standing import Standing, standing_of
 from ops.deploy.stopping import Stopping
@@ -28,14 +28,17 @@ _HELP = {
     "fleet": "Name of a fleet, or path of its inventory.",
     "hosts": "Names with commas between, or a role for all of its hosts: app_server, observer.",
     "yes": "Do not ask.",
+    "without": WITHOUT,
     "why": "What the others see while you hold the hosts, and what the audit log keeps.",
 }
 
 
 @task(help=_HELP, auto_shortflags=False)
-def update(_: Any, hosts: str, fleet: str = "", yes: bool = False, why: str = "") -> None:
+def update(
+    _: Any, hosts: str, fleet: str = "", yes: bool = False, without: str = "", why: str = ""
+) -> None:
     """Upgrade Debian's packages, host by host. Exit 0 done, 1 stopped, 2 not wanted."""
-    with _desk(hosts, fleet, why or f"fab hosts.update {hosts}") as (desk, chosen_ones):
+    with _desk(hosts, fleet, without, why or f"fab hosts.update {hosts}") as (desk, chosen_ones):
         with desk.telling.step("look", "all"):
             found = at_once(lambda host: software_of(desk, host, refresh=True), chosen_ones)
         standings = _standings(desk, chosen_ones)
@@ -54,21 +57,29 @@ def update(_: Any, hosts: str, fleet: str = "", yes: bool = False, why: str = ""
 
 
 @task(help=_HELP, auto_shortflags=False)
-def reboot(_: Any, hosts: str, fleet: str = "", yes: bool = False, why: str = "") -> None:
+def reboot(
+    _: Any, hosts: str, fleet: str = "", yes: bool = False, without: str = "", why: str = ""
+) -> None:
     """Boot hosts anew, one by one, and prove each. Exit 0 done, 1 stopped, 2 not wanted."""
-    with _desk(hosts, fleet, why or f"fab hosts.reboot {hosts}") as (desk, chosen_ones):
+    with _desk(hosts, fleet, without, why or f"fab hosts.reboot {hosts}") as (desk, chosen_ones):
         _carry_out(desk, _standings(desk, chosen_ones), "reboot", reboot_one, yes)
 
 
 @contextmanager
-def _desk(words: str, fleet: str, why: str) -> Iterator[tuple[Desk, tuple[Host, ...]]]:
+def _desk(
+    words: str, fleet: str, without: str, why: str
+) -> Iterator[tuple[Desk, tuple[Host, ...]]]:
     console = Console()
     with speaking(console):
         described = find_fleet(fleet)
-        hosts = chosen(described, words)
+        out = left_out(described, without)
+        hosts = tuple(host for host in chosen(described, words) if host.name not in out)
+        if not hosts:
+            raise Refused("Nobody is left to work on: --without names them all.")
         with sessions_with(described, (operator(), why)) as sessions:
             telling = Telling(console, max(len(host.name) for host in hosts))
-            yield Desk(described, sessions, Audit(described.name, why), telling, Stopping()), hosts
+            audit = Audit(described.name, why)
+            yield Desk(described, sessions, audit, telling, Stopping(), out), hosts
 
 
 def _standings(desk: Desk, hosts: Sequence[Host]) -> list[Standing]:
@@ -96,7 +107,8 @@ def _finish(desk: Desk, outcome: Outcome, verb: str) -> None:
     if outcome.trouble:
         left = ",".join(host.name for host in outcome.left)
         desk.telling.trouble(f"STOPPED. {outcome.trouble}")
-        desk.telling.say(f"  to go on:    fab hosts.{verb} {left} --fleet {desk.fleet.name}")
+        on = f"fab hosts.{verb} {left} --fleet {desk.fleet.name}{desk.without_words}"
+        desk.telling.say(f"  to go on:    {on}")
         raise Exit(code=1)
 
 

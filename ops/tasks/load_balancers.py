@@ -15,7 +15,7 @@ from haproxy.stats import STAT, STATE, Admin, NotUnderstood, Report, reports
 from ops.audit import Audit, operator
 from ops.console import Console
 from ops.deploy.by_hand import take_in, take_out
-from ops.deploy.desk import Desk
+from ops.deploy.desk import WITHOUT, Desk, left_out
 from ops.deploy.stopping import Stopping
 from ops.deploy.telling import Telling
 from ops.errors import HostError, Refused
@@ -30,7 +30,11 @@ _OPTIONS = {
     "fleet": "Name of a fleet, or path of its inventory.",
     "json": "Print a JSON list for programs.",
 }
-_FLEET = {"fleet": "Name of a fleet, or path of its inventory.", "host": "An application server."}
+_FLEET = {
+    "fleet": "Name of a fleet, or path of its inventory.",
+    "host": "An application server.",
+    "without": WITHOUT,
+}
 _OUT = _FLEET | {"even_last": "Do it although nobody else would serve then."}
 _TITLE = ("BALANCER", "BACKEND", "SERVER", "STATE", "WANTED", "SESSIONS", "SINCE", "CHECK")
 
@@ -52,29 +56,31 @@ def status(_: Any, fleet: str = "", json: bool = False) -> None:
 
 
 @task(help=_OUT, auto_shortflags=False)
-def drain(_: Any, host: str, fleet: str = "", even_last: bool = False) -> None:
+def drain(_: Any, host: str, fleet: str = "", even_last: bool = False, without: str = "") -> None:
     """Send nothing new to an application server; what is under way there ends. Exit 0 or 1."""
-    with held_server(host, fleet, "fab lb.drain") as (desk, server):
+    with held_server(host, fleet, "fab lb.drain", without) as (desk, server):
         take_out(desk, server, Admin.DRAIN, even_last=even_last)
 
 
 @task(help=_OUT, auto_shortflags=False)
-def maintenance(_: Any, host: str, fleet: str = "", even_last: bool = False) -> None:
+def maintenance(
+    _: Any, host: str, fleet: str = "", even_last: bool = False, without: str = ""
+) -> None:
     """Take an application server out on all balancers, and say so on the server itself."""
-    with held_server(host, fleet, "fab lb.maintenance") as (desk, server):
+    with held_server(host, fleet, "fab lb.maintenance", without) as (desk, server):
         take_out(desk, server, Admin.DRAIN, even_last=even_last)
         take_out(desk, server, Admin.MAINTENANCE, even_last=even_last)
 
 
 @task(help=_FLEET, auto_shortflags=False)
-def ready(_: Any, host: str, fleet: str = "") -> None:
+def ready(_: Any, host: str, fleet: str = "", without: str = "") -> None:
     """Let an application server serve again, and wait until all balancers see it up."""
-    with held_server(host, fleet, "fab lb.ready") as (desk, server):
+    with held_server(host, fleet, "fab lb.ready", without) as (desk, server):
         take_in(desk, server)
 
 
 @contextmanager
-def held_server(name: str, fleet: str, why: str) -> Iterator[tuple[Desk, Host]]:
+def held_server(name: str, fleet: str, why: str, without: str = "") -> Iterator[tuple[Desk, Host]]:
     """Hold the balancers and one application server, and nothing else."""
     console = Console()
     with speaking(console):
@@ -82,11 +88,12 @@ def held_server(name: str, fleet: str, why: str) -> Iterator[tuple[Desk, Host]]:
         servers = {host.name: host for host in described.of_role(Role.APP_SERVER)}
         if name not in servers:
             raise Refused(f"{name!r} is no application server; there are {', '.join(servers)}.")
+        out = left_out(described, without)
         with sessions_with(described, (operator(), f"{why} {name}")) as sessions:
             telling = Telling(console, len(name))
             audit = Audit(described.name, f"{why} {name}")
             yield (
-                Desk(described, sessions, audit, telling, Stopping()),
+                Desk(described, sessions, audit, telling, Stopping(), out),
                 servers[name],
             )
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ops.deploy.balancers import Seen
+from ops.deploy.desk import left_out
 from ops.deploy.forgetting import Known, lines, per_second
 from ops.deploy.journals import Receiver
 from ops.deploy.retiring import lines_to_remove
@@ -47,6 +48,13 @@ def test_names_and_roles_are_taken_in_their_order_and_each_once(fleet: Fleet) ->
 def test_hosts_that_need_more_than_a_drain_are_refused(fleet: Fleet, words: str, why: str) -> None:
     with pytest.raises(Refused, match=why):
         chosen(fleet, words)
+
+
+def test_who_is_left_out_has_to_be_there(fleet: Fleet) -> None:
+    assert left_out(fleet, " lb2, app1 ,") == {"lb2", "app1"}
+    assert left_out(fleet, "") == frozenset()
+    with pytest.raises(Refused, match="--without lb7: the fleet has no such host"):
+        left_out(fleet, "lb2,lb7")
 
 
 @pytest.mark.parametrize(
