@@ -1,5 +1,7 @@
 """Releases go out while clients work, and nobody notices; those that are no good go back."""
 
+import time
+
 import pytest
 
 from tests.ops.deploy.stage import APPS, BALANCERS, Stage
@@ -55,6 +57,17 @@ def test_a_release_goes_out_under_load_and_nobody_notices(stage: Stage) -> None:
     assert stage.all_have(second)
     stage.base = second
     assert counted.failures == (0, [])
+    assert stage.lost_and_doubled(counted.said["acknowledged"]) == (0, 0)
+
+
+@pytest.mark.long
+def test_these_clients_notice_a_restart_that_waits_for_nobody(stage: Stage) -> None:
+    """Else that nobody notices a deploy would say little."""
+    with stage.traffic() as counted:
+        stage.run("app1", "systemctl restart stillhere-receiver@0 stillhere-receiver@1")
+        time.sleep(4)
+    assert counted.said["failed"] > 0
+    assert all("slow pings" in words for words in counted.said["examples"]), counted.said
     assert stage.lost_and_doubled(counted.said["acknowledged"]) == (0, 0)
 
 
