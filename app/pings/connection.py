@@ -19,6 +19,7 @@ from app.pings import exchange as exchanges
 from app.pings import protocol
 from app.pings.exchange import Exchange, Health
 from app.pings.protocol import Answer, Request
+from app.pings.recurring import Like
 from app.pings.relay import Relay
 from app.pings.request_parser import RefusedError, RequestParser
 
@@ -37,8 +38,16 @@ class Server(Protocol):
     trusted: tuple[Network, ...]
     pages_socket: str | None
 
+    idle_deadline: float  # monotonic, coarse: now and IDLE_SECONDS
+
     def take(self, request: Request, event: Event, answered: "Answering") -> None:
         """Take a ping (intake.Intake.take)."""
+
+    def take_again(self, peer: str, data: bytes, answered: "Answering") -> Like | None:
+        """Take a ping that is like one before; None when `data` is not just that."""
+
+    def learn(self, peer: str, data: bytes, asked: Exchange, ping: Request, event: Event) -> None:
+        """Remember a ping, for `take_again`."""
 
     async def health(self, name: str) -> Answer:
         """Answer a request below HEALTH_PREFIX."""
@@ -69,9 +78,12 @@ class Connection(asyncio.Protocol):
     def __init__(self, server: Server) -> None:
         self._server = server
         self._parser = RequestParser(self)
+        self._packed = partial(exchanges.packed, body_limit=server.body_limit)
         self._transport: asyncio.Transport
         self._peer = ""
         self._exchanges: deque[Exchange] = deque()
+        self._again: Like | None = None  # a ping like one before, not answered yet
+        self._received = b""  # what is being parsed, from between two requests on
         self._reserved = 0
         self._ending = False  # what still comes is not read
         self._finishing = False  # the request under way is the last one
@@ -97,8 +109,14 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._ending:
             return
-        if not self._exchanges and self._parser.is_between_requests:
+        self._received = b""
+        if not self._exchanges and self._again is None and self._parser.is_between_requests:
+            if again := self._server.take_again(self._peer, data, self._answered_again):
+                self._again, self._ending = again, not again.keep_alive
+                self.deadline = self._server.idle_deadline
+                return
             self.deadline = time.monotonic() + REQUEST_SECONDS
+            self._received = data
         try:
             self._parser.feed(data)
         except RefusedError as error:
@@ -107,16 +125,16 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         # Answers to what was asked still go out; half a request gets none.
         self._ending, self._lingering = True, False
-        return bool(self._exchanges) and self._parser.request is None
+        return self._is_asked and self._parser.request is None
 
     def pause_writing(self) -> None:
         self._transport.pause_reading()
-        if self._exchanges and self._exchanges[0].relay is not None:
-            self._exchanges[0].relay.pause()
+        if relay := self._relay:
+            relay.pause()
 
     def resume_writing(self) -> None:
-        if self._exchanges and self._exchanges[0].relay is not None:
-            self._exchanges[0].relay.resume()
+        if relay := self._relay:
+            relay.resume()
         if len(self._exchanges) < PIPELINED:
             self._transport.resume_reading()
 
@@ -130,8 +148,7 @@ class Connection(asyncio.Protocol):
         if self._server.pages_socket and request.is_for_pages:
             head = exchanges.relay_head(request, self._peer, self._server.trusted)
             request.relay = Relay(head, self._server.pages_socket, self._transport)
-            if self._exchanges[0] is request:
-                request.relay.start()
+            self._flush()
 
     def body_part(self, request: Exchange, body: bytes) -> None:
         """Keep a ping's body up to the limit; pass a form on."""
@@ -153,40 +170,52 @@ class Connection(asyncio.Protocol):
         if request.relay is not None:
             request.relay.end()
         else:
-            self._handle_or_excuse(request)
+            self._handle(request)
         if len(self._exchanges) >= PIPELINED:
             self._transport.pause_reading()
         return not is_last
 
-    def _handle_or_excuse(self, request: Exchange) -> None:
+    def _handle(self, request: Exchange) -> None:
         """Handle it; a fault of ours must not leave the client without an answer."""
+        answered = partial(self._answered, request)
         try:
-            self._handle(request)
+            asked = exchanges.meaning(request, self._peer, self._server.trusted)
+            if isinstance(asked, Answer):
+                answered(asked)
+            elif isinstance(asked, Health):
+                task = asyncio.get_running_loop().create_task(self._server.health(asked.name))
+                task.add_done_callback(lambda done: answered(done.result()))
+            else:
+                event = exchanges.event(request, asked, self._peer, self._server.trusted)
+                self._server.learn(self._peer, self._received, request, asked, event)
+                self._server.take(asked, event, answered)
         except Exception:
             log.exception("request not handled url=%r", request.url[:200])
-            self._answered(request, Answer(500, "this is our fault; send it again"))
-
-    def _handle(self, request: Exchange) -> None:
-        answered = partial(self._answered, request)
-        asked = exchanges.meaning(request, self._peer, self._server.trusted)
-        if isinstance(asked, Answer):
-            answered(asked)
-        elif isinstance(asked, Health):
-            task = asyncio.get_running_loop().create_task(self._server.health(asked.name))
-            task.add_done_callback(lambda done: answered(done.result()))
-        else:
-            event = exchanges.event(request, asked, self._peer, self._server.trusted)
-            self._server.take(asked, event, answered)
+            answered(Answer(500, "this is our fault; send it again"))
 
     # --- answers, in order ------------------------------------------------------
 
+    @property
+    def _relay(self) -> Relay | None:
+        """Return the relay whose answer is the next in order."""
+        return self._exchanges[0].relay if self._exchanges else None
+
+    @property
+    def _is_asked(self) -> bool:
+        """Return True while an answer is owed."""
+        return self._again is not None or bool(self._exchanges)
+
+    def _answered_again(self, answer: Answer) -> None:
+        """Write the answer to a ping that was like one before: it is the first in order."""
+        like, self._again = self._again, None
+        if like is None or self._transport.is_closing():
+            return
+        self._transport.write(like.ok if answer is protocol.OK else self._packed(answer, like))
+        if self._ending or self._exchanges:
+            self._flush()
+
     def _answered(self, exchange: Exchange, answer: Answer) -> None:
-        exchange.answer = protocol.answer_bytes(
-            answer,
-            body_limit=self._server.body_limit,
-            keep_alive=exchange.keep_alive,
-            is_head=exchange.method == "HEAD",
-        )
+        exchange.answer = self._packed(answer, exchange)
         size = len(exchange.body) if self._reserved else 0
         exchange.body = bytearray()
         self._server.release(size)
@@ -194,21 +223,19 @@ class Connection(asyncio.Protocol):
         self._flush()
 
     def _flush(self) -> None:
-        if self._transport.is_closing():
+        if self._transport.is_closing() or self._again is not None:
             return
         was_full = len(self._exchanges) >= PIPELINED
         while self._exchanges and self._exchanges[0].answer is not None:
             self._transport.write(self._exchanges.popleft().answer or b"")
-        if self._exchanges:
-            relay = self._exchanges[0].relay
-            if relay is not None:
-                relay.start()
-        elif self._lingering:
+        if relay := self._relay:
+            relay.start()
+        elif self._lingering and not self._exchanges:
             # Closing with input unread would reset the connection, and the client
             # would not see why it was refused.
             self._transport.write_eof()
             self.deadline = time.monotonic() + LINGER_SECONDS
-        elif self._ending:
+        elif self._ending and not self._exchanges:
             self._transport.close()
         if was_full and len(self._exchanges) < PIPELINED and not self._ending:
             self._transport.resume_reading()
@@ -219,9 +246,9 @@ class Connection(asyncio.Protocol):
             return
         if not self._ending and not self._parser.is_between_requests:
             self._refuse(Answer(408, "the request took too long"))
-        elif not self._exchanges:
+        elif not self._is_asked:
             self._transport.close()
-        elif self._exchanges[0].relay is None:
+        elif self._relay is None:
             self._transport.abort()  # nobody will answer any more
 
     def finish(self) -> None:
@@ -229,7 +256,7 @@ class Connection(asyncio.Protocol):
         self._finishing = True
         if self._parser.request is None:
             self._ending = True
-            if not self._exchanges:
+            if not self._is_asked:
                 self._transport.close()
 
     def _refuse(self, answer: Answer) -> None:

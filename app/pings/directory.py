@@ -70,6 +70,10 @@ class Directory:
     def __len__(self) -> int:
         return len(self._checks)
 
+    def knows(self, code: bytes) -> bool:
+        """Return True for the code of a check, as 16 bytes."""
+        return code in self._checks
+
     def find(self, target: UUID | Slug) -> tuple[Known, UUID | Slug]:
         """Return whether the target is known, and the check's code when it is."""
         if isinstance(target, UUID):

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Protocol
 
 import httptools
 
@@ -32,6 +33,11 @@ class Exchange:
     def header(self, name: bytes) -> str:
         """Return a header's value ("" when absent, joined when repeated)."""
         return ",".join(value.decode("latin-1") for key, value in self.headers if key == name)
+
+    @property
+    def is_head(self) -> bool:
+        """Return True when no body is wanted in the answer."""
+        return self.method == "HEAD"
 
     @property
     def head_bytes(self) -> int:
@@ -84,6 +90,25 @@ def event(exchange: Exchange, ping: Request, peer: str, trusted: Sequence[Networ
         remote_addr=_client(exchange, peer, trusted),
         user_agent=exchange.header(b"user-agent")[: protocol.USER_AGENT_CHARS],
         body=bytes(exchange.body),
+    )
+
+
+class Asked(Protocol):
+    """What an answer has to know of its request."""
+
+    @property
+    def keep_alive(self) -> bool:
+        """Return True when the connection goes on."""
+
+    @property
+    def is_head(self) -> bool:
+        """Return True when no body is wanted in the answer."""
+
+
+def packed(answer: Answer, asked: Asked, body_limit: int) -> bytes:
+    """Return the answer's bytes."""
+    return protocol.answer_bytes(
+        answer, body_limit=body_limit, keep_alive=asked.keep_alive, is_head=asked.is_head
     )
 
 

@@ -10,15 +10,14 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from app.checks.state import Event
 from app.pings import wire
 from app.pings.directory import Directory, Known
-from app.pings.frames import Entry, encode
+from app.pings.frames import Entry, Template, encode
 from app.pings.journal import Journal, JournalError, JournalFull, Place
+from app.pings.journal_thread import JournalThread, Outcome
 from app.pings.protocol import (
     AMBIGUOUS,
     BUSY,
@@ -35,7 +34,6 @@ VERDICT_SECONDS = 1.0
 MOST_WAITING_FOR_VERDICT = 1_000
 MOST_QUEUED_BYTES = 64 * 2**20
 PROMPT_SECONDS = 15
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _VERDICTS = {
     wire.Verdict.EXISTS: OK,
     wire.Verdict.CREATED: CREATED,
@@ -46,11 +44,8 @@ _VERDICTS = {
 Answered = Callable[[Answer], None]
 
 
-@dataclass(slots=True)
-class _Queued:
-    frame: bytes
-    asks: bool
-    answered: Answered
+# A frame, whether its answer waits for the drain's verdict, and whom to tell.
+_Queued = tuple[bytes, bool, Answered]
 
 
 class Intake:
@@ -60,10 +55,13 @@ class Intake:
         self.directory = directory
         self.taken_total = 0
         self._journal = journal
-        self._thread = ThreadPoolExecutor(1, "journal")
+        self._thread = JournalThread(journal, self._committed)
         self._queue: list[_Queued] = []
         self._queued_bytes = 0
-        self._commit: asyncio.Task[None] | None = None
+        self._batch: list[_Queued] = []
+        self._received_before_us = 0
+        self._is_committing = False
+        self._when_idle: list[asyncio.Future[None]] = []
         self._last_us = 0
         self._accepting = True
         self._drained = Place()
@@ -71,6 +69,11 @@ class Intake:
         self._undrained_count = 0
         self._verdicts: dict[Place, tuple[Answered, asyncio.TimerHandle]] = {}
         self.on_end: Callable[[Place, int], None] = lambda _place, _time: None
+
+    @property
+    def journal(self) -> UUID:
+        """Return the id of the journal that this writes."""
+        return self._journal.identity.journal
 
     def take(self, request: Request, event: Event, answered: Answered) -> None:
         """Take a ping; `answered` is called once, later, when the answer is certain.
@@ -89,20 +92,30 @@ class Intake:
             return
         # Without a drain that could answer in time the ping is taken all the same.
         asks = known is Known.NO and len(self._verdicts) < MOST_WAITING_FOR_VERDICT
-        event = replace(event, received_at=self._now())
         entry = Entry(target, event, known is Known.YES, request.create, asks)
-        frame = encode(self._journal.identity.journal, entry)
+        self._put(encode(self.journal, entry, received_at_us=self._now_us()), asks, answered)
+
+    def take_again(self, like: Template, code: bytes, body: bytes, answered: Answered) -> bool:
+        """Take a ping of a check that the directory knows; False when it does not."""
+        if not self.directory.knows(code):
+            return False
+        self._put(like.frame(self._now_us(), code, body), False, answered)
+        return True
+
+    def _put(self, frame: bytes, asks: bool, answered: Answered) -> None:
         if self._queued_bytes + len(frame) > MOST_QUEUED_BYTES:
             answered(BUSY)
             return
-        self._queue.append(_Queued(frame, asks, answered))
+        self._queue.append((frame, asks, answered))
         self._queued_bytes += len(frame)
-        if self._commit is None:
-            self._commit = asyncio.get_running_loop().create_task(self._commit_all())
+        if not self._is_committing:
+            # Behind what else has come with this turn of the loop.
+            self._is_committing = True
+            asyncio.get_running_loop().call_soon(self._commit)
 
     def tick(self) -> None:
         """Say how far the journal is, when no commit is about to say it anyway."""
-        if self._commit is None:
+        if not self._is_committing:
             self.on_end(self._journal.end, self._now_us())
 
     def drained(self, place: Place) -> None:
@@ -132,34 +145,54 @@ class Intake:
 
     async def is_accepting(self) -> bool:
         """Return True when pings can be made durable; tries the disk after a failure."""
-        if not self._accepting and self._commit is None:
-            await self._append(b"")
+        if not self._accepting:
+            if not self._is_committing:
+                self._commit()
+            await self._idle()
         return self._accepting
 
     async def close(self) -> None:
-        """Finish the commit under way, then let go of the journal."""
-        if self._commit is not None:
-            await self._commit
-        self._thread.shutdown()
+        """Finish the commits under way, then let go of the journal."""
+        while self._is_committing:
+            await self._idle()
+        self._thread.close()
         self._journal.close()
 
-    async def _commit_all(self) -> None:
-        try:
-            while self._queue:
-                batch, self._queue, self._queued_bytes = self._queue, [], 0
-                # Whatever was received before now is in this batch or before it.
-                received_before = self._now_us()
-                end = await self._append(b"".join(item.frame for item in batch))
-                if end is None:
-                    for item in batch:
-                        item.answered(BUSY)
-                    continue
-                self.taken_total += len(batch)
-                self._note_undrained(end, len(batch))
-                self._answer(batch, end)
-                self.on_end(end, received_before)
-        finally:
-            self._commit = None
+    async def _idle(self) -> None:
+        """Wait until nothing is queued, or a commit has failed."""
+        idle = asyncio.get_running_loop().create_future()
+        self._when_idle.append(idle)
+        await idle
+
+    def _commit(self) -> None:
+        """Begin to commit what is queued; `_committed` goes on."""
+        self._is_committing = True
+        batch, self._queue, self._queued_bytes = self._queue, [], 0
+        # Whatever was received before now is in this batch or before it.
+        self._batch, self._received_before_us = batch, self._now_us()
+        self._thread.append(b"".join([item[0] for item in batch]))
+
+    def _committed(self, outcome: Outcome) -> None:
+        """Begin the next commit, then answer those of this one."""
+        batch, received_before_us = self._batch, self._received_before_us
+        if self._queue:
+            self._commit()
+        else:
+            self._is_committing = False
+        if isinstance(outcome, JournalError):
+            self._refused(outcome)
+            for _, _, answered in batch:
+                answered(BUSY)
+        else:
+            self._accepting = True
+            self.taken_total += len(batch)
+            self._note_undrained(outcome, len(batch))
+            self._answer(batch, outcome)
+            self.on_end(outcome, received_before_us)
+        if self._when_idle and not (self._is_committing and self._accepting):
+            waiting, self._when_idle = self._when_idle, []
+            for idle in waiting:
+                idle.set_result(None)
 
     def _note_undrained(self, end: Place, count: int) -> None:
         """Note a commit; those of a quarter of a second are one, or an outage would cost memory."""
@@ -171,16 +204,6 @@ class Intake:
         else:
             self._undrained.append((end, now, count))
 
-    async def _append(self, frames: bytes) -> Place | None:
-        loop = asyncio.get_running_loop()
-        try:
-            end = await loop.run_in_executor(self._thread, self._journal.append, frames)
-        except JournalError as error:
-            self._refused(error)
-            return None
-        self._accepting = True
-        return end
-
     def _refused(self, error: JournalError) -> None:
         if self._accepting:
             kind = "full" if isinstance(error, JournalFull) else "broken"
@@ -188,13 +211,17 @@ class Intake:
         self._accepting = False
 
     def _answer(self, batch: list[_Queued], end: Place) -> None:
-        offset = end.offset - sum(len(item.frame) for item in batch)
-        for item in batch:
-            offset += len(item.frame)
-            if item.asks:
-                self._wait_for_verdict(Place(end.segment, offset), item.answered)
+        if not any(asks for _, asks, _ in batch):
+            for _, _, answered in batch:
+                answered(OK)
+            return
+        offset = end.offset - sum(len(frame) for frame, _, _ in batch)
+        for frame, asks, answered in batch:
+            offset += len(frame)
+            if asks:
+                self._wait_for_verdict(Place(end.segment, offset), answered)
             else:
-                item.answered(OK)
+                answered(OK)
 
     def _wait_for_verdict(self, place: Place, answered: Answered) -> None:
         def give_up() -> None:
@@ -204,10 +231,10 @@ class Intake:
         timer = asyncio.get_running_loop().call_later(VERDICT_SECONDS, give_up)
         self._verdicts[place] = answered, timer
 
-    def _now(self) -> datetime:
-        return _EPOCH + timedelta(microseconds=self._now_us())
-
     def _now_us(self) -> int:
         """Return the time; it never goes back, or what T promised would be broken."""
-        self._last_us = max(self._last_us + 1, time.time_ns() // 1_000)
-        return self._last_us
+        now_us = time.time_ns() // 1_000
+        if now_us <= self._last_us:
+            now_us = self._last_us + 1
+        self._last_us = now_us
+        return now_us

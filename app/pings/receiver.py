@@ -19,11 +19,13 @@ from app import settings
 from app.checks.state import Event
 from app.parent_death import end_with_parent
 from app.pings import directory, protocol
-from app.pings.connection import Answering, Connection
+from app.pings.connection import IDLE_SECONDS, Answering, Connection
 from app.pings.drain_client import DrainClient
+from app.pings.exchange import Exchange
 from app.pings.intake import Intake
 from app.pings.journal import Journal, JournalError
 from app.pings.protocol import Answer, Request
+from app.pings.recurring import Like, Recurring
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +41,9 @@ class Receiver:
         self.body_limit = settings.PING_BODY_LIMIT
         self.trusted = settings.TRUSTED_PROXIES
         self.pages_socket = pages_socket
+        self.idle_deadline = time.monotonic() + IDLE_SECONDS
         self._intake = intake
+        self._recurring = Recurring(intake.journal, self.body_limit)
         self._connections: set[Connection] = set()
         self._most_connections = _most_connections()
         self._body_bytes = 0
@@ -48,6 +52,18 @@ class Receiver:
     def take(self, request: Request, event: Event, answered: Answering) -> None:
         """Take a ping."""
         self._intake.take(request, event, answered)
+
+    def take_again(self, peer: str, data: bytes, answered: Answering) -> Like | None:
+        """Take a ping that is like one before; None when `data` is not just that."""
+        found = self._recurring.find(peer, data)
+        if found is None:
+            return None
+        like, code, body = found
+        return like if self._intake.take_again(like.template, code, body, answered) else None
+
+    def learn(self, peer: str, data: bytes, asked: Exchange, ping: Request, event: Event) -> None:
+        """Remember a ping, for `take_again`."""
+        self._recurring.learn(peer, data, asked, ping, event)
 
     async def health(self, name: str) -> Answer:
         """Answer `/-/prompt` and `/-/accepting`: 200 or 503."""
@@ -83,6 +99,7 @@ class Receiver:
     def sweep(self) -> None:
         """Close what took too long; once a second."""
         now = time.monotonic()
+        self.idle_deadline = now + IDLE_SECONDS
         for connection in list(self._connections):
             connection.expire(now)
 
