@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import chain
 from types import FrameType
 
 from django.conf import settings
@@ -19,8 +20,9 @@ from django.db import Error, connection
 
 from app import wakeups
 from app.database import DATABASE_TROUBLE
-from app.pings import directory_feed, journal_reader, poison, retention, wire
+from app.pings import batches, directory_feed, pipeline, poison, retention, wire
 from app.pings.apply import Applied, PositionMovedError, swap
+from app.pings.batches import Step
 from app.pings.drain_journals import Draining, Journals
 from app.pings.drain_links import Link, Links
 from app.pings.journal import JournalError, Place
@@ -123,27 +125,32 @@ class Drain:
         if draining.is_stuck:
             return False
         link = self._links.of(draining.identity.journal, draining.identity.slot)
-        until = (link.end or Place()) if link else None
+        steps = batches.steps(draining, link)
         try:
-            batch = journal_reader.read(
-                draining.directory, draining.identity, draining.place, until=until
-            )
+            first = next(steps)
         except JournalError as error:
             draining.stick(error)
             return False
-        is_all = link is not None and link.end is not None and batch.end >= link.end
-        applied_before = draining.newer(link.end_time if is_all and link else batch.newest())
-        if batch.end == batch.start:
-            self._say(draining, applied_before)
+        if first.batch.end == first.batch.start:
+            self._say(draining, first.applied_before)
             self._say_drained(draining, link)
             return False
-        done = poison.apply_around(
-            draining.directory, draining.identity, draining.position_id, batch, applied_before
-        )
-        self._after(draining, batch.end, done, link)
-        self._said(draining, applied_before)
+        run = self._apply(draining, chain([first], steps))
+        last = run.last or first
+        self._after(draining, last.batch.end, run.done, link)
+        self._said(draining, last.applied_before)
         self._say_drained(draining, link)
-        return not is_all
+        return not last.is_last
+
+    def _apply(self, draining: Draining, steps: Iterator[Step]) -> pipeline.Run:
+        """Apply what follows, at least the first step; what is not plain, ping by ping."""
+
+        def ordinarily(step: Step) -> Applied:
+            directory, identity = draining.directory, draining.identity
+            said = step.batch, step.applied_before
+            return poison.apply_around(directory, identity, draining.position_id, *said)
+
+        return pipeline.apply_all(draining.position_id, steps, store(), ordinarily)
 
     def _say_drained(self, draining: Draining, link: Link | None) -> None:
         """Tell the receiver how far its journal is applied, unless it knows."""

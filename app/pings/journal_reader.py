@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 # Several times the largest frame, so that a chunk always holds a whole one.
 CHUNK_BYTES = 8 * 2**20
+MOST_BYTES = 4 * CHUNK_BYTES
 
 
 class PlaceUnknown(JournalError):
@@ -54,9 +55,12 @@ def read(
     *,
     until: Place | None,
     most_entries: int = 2_000,
+    most_bytes: int = MOST_BYTES,
     chunk_bytes: int = CHUNK_BYTES,
 ) -> Batch:
     """Read whole frames from `start` on, at most up to `until`.
+
+    What is read is bounded by entries and, to a chunk, by bytes.
 
     `until` is what the live receiver says is on disk. None means that no
     receiver is there: then what is read is synced here before it is believed.
@@ -64,11 +68,14 @@ def read(
     """
     known = segments(directory)
     batch = Batch(start, _found(directory, start, known))
+    taken = 0
     while len(batch.entries) < most_entries and batch.end.segment in known:
+        if taken >= most_bytes and batch.end != batch.start:
+            break
         if until is not None and batch.end >= until:
             break
         chunk = _chunk(known, batch.end, until, chunk_bytes)
-        before = batch.end
+        before, taken = batch.end, taken + len(chunk.data)
         _take(batch, directory, identity, chunk, most_entries)
         if len(batch.entries) >= most_entries:
             break
