@@ -228,5 +228,6 @@ def run() -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    pipeline.settle_memory()
     log.info("drain ready database=%s", connection.vendor)
     drain.run()

@@ -9,6 +9,7 @@ there, a ping that the database refuses) is left to `apply`, which takes the sam
 batch in an ordinary transaction: here it is rolled back, or was never begun.
 """
 
+import gc
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -117,6 +118,17 @@ class _Pipeline:
             return None  # who reads on from here meets it again
         has_something = following is not None and following.batch.end != following.batch.start
         return following if has_something else None
+
+
+def settle_memory() -> None:
+    """Let the collector look seldom, and only at what is made from now on.
+
+    A batch is thousands of values that hold no cycle, and each look at all that a
+    program with Django has loaded is as dear as folding one.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
 
 
 def _plain(step: Step) -> _ByCheck | None:

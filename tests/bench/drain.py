@@ -241,9 +241,11 @@ def _one_database(checks: int, pings: int, rounds: int) -> None:
     call_command("migrate", verbosity=0)
     from django.db import connection
 
+    from app.pings.pipeline import settle_memory
     from app.pings.store import store
 
     store().prepare()
+    settle_memory()
     codes, random = fill_checks(checks), Random(1)
     begin = datetime.now(UTC)
     for number in range(rounds + 1):
