@@ -8,7 +8,6 @@ It says T (Position.applied_before) once a second, and at once when it is asked.
 import logging
 import signal
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -26,6 +25,7 @@ from app.pings.batches import Step
 from app.pings.drain_journals import Draining, Journals
 from app.pings.drain_links import Link, Links
 from app.pings.journal import JournalError, Place
+from app.pings.pruning import Pruner
 from app.pings.store import store
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Drain:
         self._is_connected = False
         self._retry_at, self._backoff = 0.0, 0.1
         self._directory_checked_at = self._housekept_at = 0.0
-        self._to_prune: deque[tuple[int, int]] = deque()
+        self._pruner = Pruner()
         self.is_stopping = False
 
     def run(self) -> None:
@@ -60,7 +60,7 @@ class Drain:
     def _sleep_seconds(self) -> float:
         if not self._is_connected:
             return max(self._retry_at - time.monotonic(), 0.0)
-        return 0.0 if self._to_prune else SAY_EACH_SECONDS / 2
+        return 0.0 if self._pruner.has_work else SAY_EACH_SECONDS / 2
 
     def _wait(self, seconds: float) -> None:
         with self._database():
@@ -171,7 +171,7 @@ class Drain:
             wakeups.wake(wakeups.NOTIFIER)
         if done.dropped:
             log.info("pings dropped count=%d reason=no-such-check", done.dropped)
-        self._to_prune += done.to_prune
+        self._pruner.want(done.to_prune)
 
     def _say(self, draining: Draining, applied_before: datetime | None) -> None:
         """Say T when it is time, or when somebody asked."""
@@ -207,10 +207,7 @@ class Drain:
             link.directory_number = changes.number
 
     def _keep_house(self, *, is_idle: bool) -> None:
-        if is_idle and self._to_prune:
-            check_id, up_to_n = self._to_prune.popleft()
-            if not retention.prune_pings(check_id, up_to_n):
-                self._to_prune.append((check_id, up_to_n))
+        self._pruner.work(is_idle=is_idle)
         if time.monotonic() - self._housekept_at < HOUSEKEEPING_SECONDS:
             return
         self._housekept_at = time.monotonic()

@@ -12,51 +12,19 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
 from uuid import UUID
 
-import psutil
-
+from tests.bench.one_by_one import draining_of, one_by_one
+from tests.bench.spent_on_pings import Meter, Spent
 from tests.postgresql import running_cluster
 
 ROW_WORKER_SHARE = 20  # of the pings: it would take hours otherwise
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What a number of pings took: wall-clock, and CPU seconds of the drain and of PostgreSQL."""
-
-    way: str
-    pings: int
-    seconds: float
-    drain_cpu: float
-    database_cpu: float
-
-    @property
-    def rate(self) -> float:
-        """Return pings a second."""
-        return self.pings / self.seconds
-
-    @property
-    def drain_per_10000(self) -> float:
-        """Return the drain's CPU seconds for 10,000 pings."""
-        return self.drain_cpu / self.pings * 10_000
-
-    @property
-    def database_per_10000(self) -> float:
-        """Return PostgreSQL's CPU seconds for 10,000 pings, all its processes together."""
-        return self.database_cpu / self.pings * 10_000
-
-    @property
-    def per_10000(self) -> float:
-        """Return the CPU seconds for 10,000 pings."""
-        return self.drain_per_10000 + self.database_per_10000
 
 
 def fill_checks(count: int) -> list[UUID]:
@@ -106,12 +74,12 @@ def drain(directory: Path) -> Spent:
     from app.pings import batches, pipeline
     from app.pings.store import store
 
-    draining = _draining(directory)
+    draining = draining_of(directory)
 
     def never(_step: Any) -> Any:
         raise AssertionError("these batches are plain")
 
-    spent = _Meter("drain")
+    spent = Meter("drain")
     while True:
         steps = batches.steps(draining, None)
         run = pipeline.apply_all(draining.position_id, steps, store(), never)
@@ -120,116 +88,6 @@ def drain(directory: Path) -> Spent:
             return spent.now()
         spent.pings += run.done.pings
         draining.place = run.last.batch.end
-
-
-def one_by_one(directory: Path, most: int) -> Spent:
-    """Do the same in a transaction for each ping: lock, fold, insert, update, commit. PostgreSQL.
-
-    It is not made slow: the driver's own cursor, and statements for one row.
-    """
-    from django.db import connection
-
-    from app.pings import journal_reader
-
-    draining = _draining(directory)
-    connection.connection.autocommit = False
-    end = draining.place
-    spent = _Meter("one by one")
-    with connection.connection.cursor() as cursor:
-        while spent.pings < most:
-            batch = journal_reader.read(
-                directory, draining.identity, end, until=None, most_entries=500
-            )
-            for entry, _ in batch.entries:
-                _apply_row(cursor, entry)
-                connection.connection.commit()
-            spent.pings += len(batch.entries)
-            end = batch.end
-        connection.connection.autocommit = True
-        return spent.now()
-
-
-def _apply_row(cursor: Any, entry: Any) -> None:
-    from app.pings.apply import Applied, folded
-    from app.pings.journal import Place
-    from app.pings.store import rows
-
-    columns, lines = ", ".join(rows.COLUMNS), ", ".join(rows.PING_COLUMNS)
-    load = f"SELECT {columns} FROM checks_check WHERE code = %s FOR UPDATE"  # noqa: S608
-    cursor.execute(load, (entry.target,))
-    row = cursor.fetchone()
-    rules = rows.rules_of(*row[2 : rows.STATE_START])
-    state = rows.state_of(*row[rows.STATE_START : -1])
-    loaded = rows.Loaded(row[0], row[1], rules, state, row[-1])
-    changed = folded(loaded, [(entry, Place())], Applied())
-    marks = ", ".join(["%s"] * len(rows.PING_COLUMNS))
-    for values in rows.ping_values([changed]):
-        cursor.execute(f"INSERT INTO pings_ping ({lines}) VALUES ({marks})", values)  # noqa: S608
-    cursor.execute(_UPDATE_ROW, (*rows.written_state(changed), changed.id))
-
-
-_UPDATE_ROW = """
-UPDATE checks_check
-SET status = %s,
-    n_pings = %s,
-    last_ping_at = %s,
-    last_start_at = %s,
-    last_start_rid = %s,
-    last_duration_us = %s,
-    status_since = %s,
-    due_at = %s,
-    down_at = %s,
-    wake_at = %s
-WHERE id = %s
-"""
-
-
-def _draining(directory: Path) -> Any:
-    from app.pings.drain_journals import Draining
-    from app.pings.journal import Place, read_identity
-    from app.pings.models import Position
-
-    identity = read_identity(directory)
-    assert identity is not None
-    values = {"journal": identity.journal, "slot": identity.slot}
-    position, _ = Position.objects.get_or_create(**values, defaults={"server": "bench"})
-    place = Place(position.segment, position.offset)
-    return Draining(directory, identity, position.pk, place)
-
-
-class _Meter:
-    """Counts from its making on."""
-
-    def __init__(self, way: str) -> None:
-        self.way, self.pings = way, 0
-        self._begin = time.monotonic(), time.process_time(), _database_cpu()
-
-    def now(self) -> Spent:
-        """Return what was spent until now."""
-        seconds, drain_cpu, database_cpu = self._begin
-        return Spent(
-            self.way,
-            self.pings,
-            time.monotonic() - seconds,
-            time.process_time() - drain_cpu,
-            _database_cpu() - database_cpu,
-        )
-
-
-def _database_cpu() -> float:
-    """Return the CPU seconds of all processes of the cluster; 0 for SQLite."""
-    from django.db import connection
-
-    if connection.vendor != "postgresql":
-        return 0.0
-    connection.ensure_connection()
-    postmaster = psutil.Process(connection.connection.info.backend_pid).parent()
-    assert postmaster is not None
-    all_of_it = [postmaster, *postmaster.children()]
-    times = [process.cpu_times() for process in all_of_it]
-    # Those of the postmaster's ended children count too.
-    ended = times[0].children_user + times[0].children_system
-    return float(sum(each.user + each.system for each in times) + ended)
 
 
 def _one_database(checks: int, pings: int, rounds: int) -> None:
@@ -252,14 +110,15 @@ def _one_database(checks: int, pings: int, rounds: int) -> None:
         spread = [random.choice(codes) for _ in range(pings)]
         for name, targets in (("spread", spread), ("hot", [codes[0]] * pings)):
             at = begin + timedelta(hours=number * 2 + (name == "hot"))
-            ways = [drain, *([one_by_one] if connection.vendor == "postgresql" else [])]
+            ways: list[Callable[..., Spent]] = [drain]
+            ways += [one_by_one] if connection.vendor == "postgresql" else []
             for way in ways if number % 2 else ways[::-1]:
                 found = _run(way, targets, at)
                 if number:  # the first round warms up
                     print(json.dumps({"load": name, **asdict(found)}), flush=True)
 
 
-def _run(way: Any, targets: Sequence[UUID], begin: datetime) -> Spent:
+def _run(way: Callable[..., Spent], targets: Sequence[UUID], begin: datetime) -> Spent:
     with tempfile.TemporaryDirectory(prefix="stillhere-bench-") as directory:
         if way is drain:
             fill_journal(Path(directory), 0, targets, begin)
