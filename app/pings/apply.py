@@ -21,16 +21,13 @@ from app.pings.models import Ping, Position
 from app.pings.protocol import Slug
 from app.pings.store import store
 from app.pings.store.rows import Changed, Loaded, wake_at
+from app.pings.store.rows import PositionMovedError as PositionMovedError
 from app.pings.wire import Verdict
 
 log = logging.getLogger(__name__)
 
 MOST_LINES_REFOLDED = 500
 PUT_ASIDE = timedelta(hours=1)
-
-
-class PositionMovedError(Exception):
-    """Somebody else moved this journal's position: the batch is not ours to apply."""
 
 
 @dataclass(slots=True)
@@ -61,7 +58,7 @@ def apply(position_id: int, batch: Batch, applied_before: datetime | None) -> Ap
         loaded = store().load(sorted(found))
         missing = found.keys() - {check.code for check in loaded}
         done.dropped += sum(len(found[code]) for code in missing)
-        changed = [_folded(check, found[check.code], done) for check in loaded]
+        changed = [folded(check, found[check.code], done) for check in loaded]
         store().write(changed)
         _say_verdicts(batch.entries, missing, done)
     return done
@@ -134,8 +131,11 @@ def _say_verdicts(
             done.verdicts.append((place, Verdict.EXISTS if is_there else Verdict.NOT_FOUND))
 
 
-def _folded(check: Loaded, entries: Sequence[tuple[Entry, Place]], done: Applied) -> Changed:
-    events = sorted((entry.event for entry, _ in entries), key=lambda event: event.received_at)
+def folded(check: Loaded, entries: Sequence[tuple[Entry, Place]], done: Applied) -> Changed:
+    """Return what its entries make of a check; what is not to be written is noted in `done`."""
+    events = [entry.event for entry, _ in entries]
+    if len(events) > 1:
+        events.sort(key=_received_at)
     try:
         changed = _judged(check, events)
     except ScheduleError:
@@ -149,6 +149,10 @@ def _folded(check: Loaded, entries: Sequence[tuple[Entry, Place]], done: Applied
     if changed.state.n_pings // 100 != check.state.n_pings // 100:
         done.to_prune.append((check.id, changed.state.n_pings - settings.PING_LOG_LIMIT))
     return changed
+
+
+def _received_at(event: state.Event) -> datetime:
+    return event.received_at
 
 
 def _judged(check: Loaded, events: Sequence[state.Event]) -> Changed:

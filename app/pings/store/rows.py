@@ -10,6 +10,7 @@ from uuid import UUID
 from app.checks.models import microseconds
 from app.checks.schedule import Kind, Schedule
 from app.checks.state import Recorded, Rules, State, Status, StatusFlip
+from app.pings.journal import Place
 
 # In the order of `rules_of` and `state_of`; the primary key and the code come first.
 RULE_COLUMNS = (
@@ -55,7 +56,28 @@ PING_COLUMNS = (
 )
 
 
+class PositionMovedError(Exception):
+    """Somebody else moved this journal's position: the batch is not ours to apply."""
+
+
 @dataclass(frozen=True, slots=True)
+class Move:
+    """A journal's position, from the place where it has to be to the next one.
+
+    `applied_before` is stored as the position's T when it is given.
+    """
+
+    position_id: int
+    old: Place
+    new: Place
+    applied_before: datetime | None
+
+    def refused(self) -> PositionMovedError:
+        """Return the error of a position that is elsewhere."""
+        return PositionMovedError(f"position {self.position_id} is not at {self.old} any more")
+
+
+@dataclass(slots=True)
 class Loaded:
     """A check under its row's lock."""
 
@@ -66,7 +88,7 @@ class Loaded:
     wake_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Changed:
     """What is to be written of a check."""
 
@@ -78,7 +100,7 @@ class Changed:
     delete: Sequence[StatusFlip] = ()
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def rules_of(
     kind: str,
     period_seconds: int,

@@ -1,6 +1,6 @@
 """The drain's SQL for SQLite. Values are written as Django's ORM writes them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from app.pings.store.rows import (
     STATE_START,
     Changed,
     Loaded,
+    Move,
     flip_values,
     ping_values,
     rules_of,
@@ -55,6 +56,16 @@ WHERE check_id = ?
   AND told_at IS NULL
 """
 
+_SWAP = """
+UPDATE pings_position
+SET segment = ?,
+    "offset" = ?,
+    applied_before = COALESCE(?, applied_before)
+WHERE id = ?
+  AND segment = ?
+  AND "offset" = ?
+"""
+
 
 def prepare() -> None:
     """Let the drain's commits not wait for the disk: the journal has the pings.
@@ -90,7 +101,40 @@ def write(changed: Sequence[Changed]) -> None:
     )
     raw.executemany(_PINGS, map(_plain, ping_values(changed)))
     raw.executemany(_FLIP, map(_plain, flip_values(changed)))
-    raw.executemany(_CHECK, [_plain((*written_state(c), c.id)) for c in changed])
+    raw.executemany(_CHECK, [(*_plain(written_state(c)), c.id) for c in changed])
+
+
+def begin(codes: Sequence[UUID]) -> list[Loaded]:
+    """Begin a transaction and do what `load` does."""
+    with connection.wrap_database_errors:
+        _raw().execute("BEGIN IMMEDIATE")
+        return load(codes)
+
+
+def commit(
+    move: Move, changed: Sequence[Changed], following: Sequence[UUID] | None = None
+) -> list[Loaded]:
+    """Write, move the position and commit; begin with the `following` checks, if any.
+
+    PositionMovedError, and nothing is written, when the position is elsewhere.
+    """
+    old, new = move.old, move.new
+    at = None if move.applied_before is None else _text(move.applied_before)
+    with connection.wrap_database_errors:
+        raw = _raw()
+        swapped = (new.segment, new.offset, at, move.position_id, old.segment, old.offset)
+        if raw.execute(_SWAP, swapped).rowcount != 1:
+            raise move.refused()
+        write(changed)
+        raw.execute("COMMIT")
+    return [] if following is None else begin(following)
+
+
+def abandon() -> None:
+    """Roll back what `begin` or `commit` left open."""
+    raw = _raw()
+    if raw.in_transaction:
+        raw.execute("ROLLBACK")
 
 
 def _raw() -> Any:
@@ -100,18 +144,23 @@ def _raw() -> Any:
 
 
 def _plain(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(
-        _text(value)
-        if isinstance(value, datetime)
-        else value.hex
-        if isinstance(value, UUID)
-        else value
-        for value in values
-    )
+    return tuple([_PLAIN.get(type(value), _same)(value) for value in values])
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _hex(value: UUID) -> str:
+    return value.hex
 
 
 def _text(moment: datetime) -> str:
-    return str(moment.astimezone(UTC).replace(tzinfo=None))
+    # As str() of the naive time, which is what Django writes.
+    return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat(" ")[:-6]
+
+
+_PLAIN: dict[type, Callable[[Any], Any]] = {datetime: _text, UUID: _hex}
 
 
 def _moment(value: Any) -> datetime | None:
