@@ -20,6 +20,7 @@ from pathlib import Path
 from app.pings.journal import write_whole
 from tests.bench.ping import bounds, measured, table, turns
 from tests.bench.ping.databases import settings_of_postgresql
+from tests.bench.ping.durability import RATES
 from tests.bench.ping.processes import ROOT, BenchError
 from tests.postgresql import ClusterError
 
@@ -38,6 +39,7 @@ def main(arguments: list[str]) -> int:
         checks=asked.checks,
         few=max(asked.checks // 100, 1),
         many=MILLION if asked.full else 0,
+        rates=tuple(map(int, asked.rates.split(","))),
     )
     began = time.monotonic()
     try:
@@ -60,7 +62,7 @@ def _tell(
 ) -> int:
     rows = measured.rows(runs)
     others = [count for count in (options.few, options.many) if count]
-    promises, by_name = bounds.ratios(runs, options.checks, others)
+    promises, by_name = bounds.ratios(runs, options.checks, others, options.rates)
     durability = {str(rate): bounds.durability(runs, rate) for rate in options.rates}
     lines = [f"{name}: {said}  " for name, said in about.items()]
     print(table.page(lines, rows, promises, durability))
@@ -103,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0, help="of load, for each row")
     parser.add_argument("--checks", type=int, default=100_000)
+    parser.add_argument("--rates", default=",".join(map(str, RATES)), help="of durable answers")
     return parser
 
 

@@ -83,11 +83,11 @@ def promises(checks: int, others: Sequence[int]) -> list[Promise]:
 
 
 def ratios(
-    runs: Sequence[Run], checks: int, others: Sequence[int]
+    runs: Sequence[Run], checks: int, others: Sequence[int], rates: Sequence[int] = RATES
 ) -> tuple[list[tuple[Promise, float | None]], dict[str, object]]:
     """Return each promise with its median, and all of it by name, as it is written."""
     found = [(promise, ratio(runs, promise.of)) for promise in promises(checks, others)]
-    durable = {str(rate): durability(runs, rate) for rate in RATES}
+    durable = {str(rate): durability(runs, rate) for rate in rates}
     return found, {
         **{promise.name: value for promise, value in found},
         "durability_ms": {rate: said for rate, said in durable.items() if said},

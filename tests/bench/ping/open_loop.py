@@ -71,6 +71,13 @@ class Client:
 
     def run(self, rate: float, seconds: float, chance: random.Random) -> None:
         """Send for so long, then wait for the last answers."""
+        try:
+            self._run(rate, seconds, chance)
+        finally:
+            for line in (*self._idle, *self._busy.values()):
+                line.socket.close()
+
+    def _run(self, rate: float, seconds: float, chance: random.Random) -> None:
         now = time.monotonic()
         due, end = now + chance.expovariate(rate), now + seconds
         while due < end or self._busy or self._waiting:
@@ -93,6 +100,7 @@ class Client:
                 line.socket.send(self._requests[self._sent % len(self._requests)])
             except OSError:  # the server has closed it meanwhile
                 self.counted.by_status["closed"] += 1
+                line.socket.close()
                 continue
             self._busy[line.fileno()] = line
 
