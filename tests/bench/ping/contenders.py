@@ -69,7 +69,7 @@ def running_nginx(directory: Path) -> Iterator[Server]:
     arguments = ["-p", str(directory), "-c", str(configuration), "-e", "stderr"]
     process = start([program, *arguments], log)
     try:
-        wait_until(lambda: _answers(port, "/"), "nginx to answer", log)
+        wait_until(lambda: _answers(port, "/"), "nginx to answer", log, process)
         yield Server(port, {"nginx": process.pid})
     finally:
         stop(process)
@@ -91,7 +91,7 @@ def running_django(
     command += ["--bind", f"127.0.0.1:{port}", "--log-level", "error", "--timeout", "300"]
     process = start([*command, "tests.bench.ping.django_view:application()"], log, settings)
     try:
-        wait_until(lambda: _answers(port, f"/ping/{known}"), "gunicorn to answer", log)
+        wait_until(lambda: _answers(port, f"/ping/{known}"), "gunicorn to answer", log, process)
         yield Server(port, {"gunicorn": process.pid})
     finally:
         stop(process)

@@ -11,6 +11,8 @@ from uuid import UUID
 
 import django
 
+_MOST_ROWS = 300  # in a statement: SQLite's oldest limit is 999 values
+
 
 def code(number: int) -> UUID:
     """Return the code of a check by its number, the same in every database."""
@@ -21,14 +23,39 @@ def fill(count: int) -> None:
     """Migrate, and make the checks: one by the ORM, the others as copies of its row."""
     from django.core.management import call_command
     from django.db import connection, transaction
+
+    call_command("migrate", verbosity=0, interactive=False)
+    first, columns = _first()
+    quoted = ", ".join(map(connection.ops.quote_name, columns))
+    is_sqlite = connection.vendor == "sqlite"
+    values = [
+        (one.hex if is_sqlite else str(one), f"job-{number}")
+        for number, one in ((number, code(number)) for number in range(1, count))
+    ]
+    with transaction.atomic(), connection.cursor() as cursor:
+        for start in range(0, len(values), _MOST_ROWS):
+            some = values[start : start + _MOST_ROWS]
+            rows = ", ".join(["(%s, %s)"] * len(some))
+            cursor.execute(
+                f"WITH v(code, name) AS (VALUES {rows}) "  # noqa: S608 - our own column names
+                f"INSERT INTO checks_check (code, name, slug, {quoted}) "
+                f"SELECT CAST(v.code AS {'text' if is_sqlite else 'uuid'}), v.name, v.name, "
+                f"{quoted} FROM v, checks_check WHERE checks_check.id = %s",
+                [*(value for pair in some for value in pair), first],
+            )
+    _wear_in(connection)
+
+
+def _first() -> tuple[int, list[str]]:
+    """Make the first check; return its id, and the columns that all others have like it."""
     from django.utils import timezone
 
     from app.accounts.models import Project
     from app.checks.models import Check
 
-    call_command("migrate", verbosity=0, interactive=False)
     now = timezone.now()
     due = now + timedelta(days=1)
+    down = due + timedelta(hours=1)
     first = Check.objects.create(
         project=Project.objects.create(name="Bench"),
         code=code(0),
@@ -39,29 +66,12 @@ def fill(count: int) -> None:
         last_ping_at=now,
         status_since=now,
         due_at=due,
-        down_at=due + timedelta(hours=1),
-        wake_at=due + timedelta(hours=1),
+        down_at=down,
+        wake_at=down,
     )
     own = {"id", "code", "name", "slug"}
-    columns = [field.column for field in Check._meta.concrete_fields if field.column]
-    quoted = ", ".join(connection.ops.quote_name(name) for name in columns if name not in own)
-    values = [
-        (code(number).hex if connection.vendor == "sqlite" else str(code(number)), f"job-{number}")
-        for number in range(1, count)
-    ]
-    with transaction.atomic(), connection.cursor() as cursor:
-        for start in range(0, len(values), 300):
-            some = values[start : start + 300]
-            rows = ", ".join(["(%s, %s)"] * len(some))
-            kind = "uuid" if connection.vendor == "postgresql" else "text"
-            cursor.execute(
-                f"WITH v(code, name) AS (VALUES {rows}) "  # noqa: S608 - our own column names
-                f"INSERT INTO checks_check (code, name, slug, {quoted}) "
-                f"SELECT CAST(v.code AS {kind}), v.name, v.name, {quoted} "
-                "FROM v, checks_check WHERE checks_check.id = %s",
-                [*(value for pair in some for value in pair), first.pk],
-            )
-    _wear_in(connection)
+    columns = [field.column for field in Check._meta.concrete_fields]
+    return first.pk, [name for name in columns if name and name not in own]
 
 
 def _wear_in(connection: object) -> None:

@@ -66,12 +66,16 @@ def stop(process: subprocess.Popen[bytes] | None) -> None:
         process.wait(30)
 
 
-def wait_until(condition: Callable[[], bool], what: str, log: Path) -> None:
-    """Wait until the condition holds. BenchError when it does not in time."""
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
+def wait_until(
+    condition: Callable[[], bool], what: str, log: Path, *processes: subprocess.Popen[bytes]
+) -> None:
+    """Wait until the condition holds. BenchError when it does not in time, or a process ended."""
+    begin = time.monotonic()
+    while time.monotonic() < begin + START_SECONDS:
         if condition():
             return
+        if any(process.poll() is not None for process in processes):
+            break
         time.sleep(0.05)
     said = log.read_text("utf-8", "replace")[-2_000:] if log.exists() else ""
-    raise BenchError(f"Waited {START_SECONDS:.0f} s for {what}.\n{said}")
+    raise BenchError(f"Waited {time.monotonic() - begin:.0f} s in vain for {what}.\n{said}")

@@ -17,47 +17,55 @@ CHUNK_BYTES = 256 * 1024
 MOST_UNDER_WAY_BYTES = 256 * 2**20
 
 
+class UnderWay:
+    """What is on its way in one direction: chunks, each with the time at which it arrives."""
+
+    def __init__(self, delay_seconds: float) -> None:
+        self._delay_seconds = delay_seconds
+        self._chunks: deque[tuple[float, bytes]] = deque()
+        self._changed = asyncio.Event()
+        self._size = 0
+
+    async def fill(self, reader: asyncio.StreamReader) -> None:
+        """Take in everything, and the end (an empty chunk) like the rest."""
+        loop, data = asyncio.get_running_loop(), b"-"
+        while data:
+            try:
+                data = await reader.read(CHUNK_BYTES)
+            except OSError:  # this end is gone
+                data = b""
+            self._chunks.append((loop.time() + self._delay_seconds, data))
+            self._size += len(data)
+            self._changed.set()
+            while self._size > MOST_UNDER_WAY_BYTES:
+                await asyncio.sleep(0.001)
+
+    async def next(self) -> bytes:
+        """Return the next chunk when its time has come; empty at the end."""
+        while not self._chunks:
+            self._changed.clear()
+            await self._changed.wait()
+        due, data = self._chunks[0]
+        await asyncio.sleep(max(due - asyncio.get_running_loop().time(), 0))
+        self._chunks.popleft()
+        self._size -= len(data)
+        return data
+
+
 async def pass_on(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay_seconds: float
 ) -> None:
-    """Pass everything on, each chunk `delay_seconds` after it came, and the end like the rest."""
-    loop = asyncio.get_running_loop()
-    under_way: deque[tuple[float, bytes]] = deque()
-    changed, size = asyncio.Event(), 0
-
-    async def read() -> None:
-        nonlocal size
-        data = b"-"
-        while data:
-            data = await reader.read(CHUNK_BYTES)
-            under_way.append((loop.time() + delay_seconds, data))
-            size += len(data)
-            changed.set()
-            while size > MOST_UNDER_WAY_BYTES:
-                await asyncio.sleep(0.001)
-
-    reading = loop.create_task(read())
-    try:
-        while True:
-            while not under_way:
-                changed.clear()
-                await changed.wait()
-            due, data = under_way[0]
-            await asyncio.sleep(max(due - loop.time(), 0))
-            under_way.popleft()
-            size -= len(data)
-            if not data:
-                return
+    """Pass everything on, each chunk `delay_seconds` after it came."""
+    under_way = UnderWay(delay_seconds)
+    filling = asyncio.create_task(under_way.fill(reader))
+    with contextlib.suppress(OSError):  # the other end is gone: so is this direction
+        while data := await under_way.next():
             writer.write(data)
             await writer.drain()
-    except OSError:
-        return  # the other end is gone: so is this direction
-    finally:
-        reading.cancel()
-        with contextlib.suppress(asyncio.CancelledError, OSError):
-            await reading
-        with contextlib.suppress(OSError):
-            writer.close()
+    filling.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await filling
+    writer.close()
 
 
 async def relay(socket_path: str, delay_seconds: float) -> asyncio.Server:

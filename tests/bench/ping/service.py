@@ -48,7 +48,8 @@ class Service:
         """Start both; return when the receiver knows the check `known`."""
         self.drain = start(python("manage.py", "drain"), self.log, self.settings)
         self.receiver = start(python("-m", "app.pings.receiver"), self.log, self.settings)
-        wait_until(lambda: self.knows(known), "the receiver to know its checks", self.log)
+        what, both = "the receiver to know its checks", (self.drain, self.receiver)
+        wait_until(lambda: self.knows(known), what, self.log, *both)
 
     def knows(self, code: str) -> bool:
         """Return True when the check is known: a wrong ping is then a 400, else a 404."""
