@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -41,6 +42,7 @@ def main(arguments: list[str]) -> int:
         many=MILLION if asked.full else 0,
         rates=tuple(map(int, asked.rates.split(","))),
     )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # our processes end, files go
     began = time.monotonic()
     try:
         with tempfile.TemporaryDirectory(prefix="stillhere-bench-") as directory:
