@@ -89,7 +89,7 @@ def running_django(
     ) | {"DJANGO_SETTINGS_MODULE": "tests.bench.ping.django_settings"}
     command = python("-m", "gunicorn", "--workers", str(WORKERS), "--worker-class", "sync")
     command += ["--bind", f"127.0.0.1:{port}", "--log-level", "error", "--timeout", "300"]
-    process = start([*command, "tests.bench.ping.django_view:application()"], log, settings)
+    process = start([*command, "app.wsgi:application"], log, settings)
     try:
         wait_until(lambda: _answers(port, f"/ping/{known}"), "gunicorn to answer", log, process)
         yield Server(port, {"gunicorn": process.pid})

@@ -201,13 +201,18 @@ def ledger(database: Database, answered: int, in_flight: int) -> list[str]:
 
     Requests that were under way when the load ended may stand there unanswered.
     """
-    problems: list[str] = []
-    last = -1
-    while (count := database.count()) != last:
-        last = count
-        time.sleep(0.3)
+    problems, count = [], settled(database)
     if count < answered:
         problems.append(f"{answered - count} of {answered} acknowledged pings are not applied")
     if count > answered + in_flight:
         problems.append(f"{count - answered - in_flight} pings too many are applied")
     return problems
+
+
+def settled(database: Database) -> int:
+    """Return how many pings stand in the table when no more come."""
+    last = -1
+    while (count := database.count()) != last:
+        last = count
+        time.sleep(0.5)
+    return count

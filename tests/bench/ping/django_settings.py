@@ -1,7 +1,6 @@
 """Settings of the plain Django view (django_view), which takes a ping in one transaction.
 
-    DJANGO_SETTINGS_MODULE=tests.bench.ping.django_settings \
-        gunicorn "tests.bench.ping.django_view:application()"
+    DJANGO_SETTINGS_MODULE=tests.bench.ping.django_settings gunicorn app.wsgi
 
 Middleware is what `django-admin startproject` gives. CONN_MAX_AGE comes from the environment.
 """

@@ -3,7 +3,6 @@
 import uuid
 from datetime import UTC, datetime
 
-from django.core.wsgi import get_wsgi_application
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
@@ -52,8 +51,3 @@ def ping(request: HttpRequest, code: uuid.UUID) -> HttpResponse:
 
 
 urlpatterns = [path("ping/<uuid:code>", ping)]
-
-
-def application() -> object:
-    """Return the WSGI application: gunicorn calls this once in each worker."""
-    return get_wsgi_application()

@@ -121,6 +121,7 @@ def django(
 ) -> Sample:
     """Load the plain Django view; what it answers is committed."""
     closed_loop.load(server.port, paths, 1, connections=connections)  # every worker is warm
+    databases.settled(database)
     database.clear()
     roots = server.roots | database.roots
     before = spent(roots, database.own)
