@@ -45,6 +45,10 @@ bench-plan: setup ## Measure `fab plan` against a bare ssh, on a lab of its own 
 bench-deploy: setup ## Count what clients lose while releases go out (as root): JSON=FILE for the figures
 	$(BIN)/python -m tests.bench.deploy $(JSON)
 
+.PHONY: bench-ping
+bench-ping: setup ## Measure what a ping costs beside nginx, rows and Django: JSON=FILE, FULL=1
+	@$(BIN)/python -m tests.bench.ping $(if $(FULL),--full) $(if $(JSON),--json '$(JSON)')
+
 .PHONY: bench-tls
 bench-tls: setup ## Measure what handshakes cost a balancer, on a lab of its own (as root)
 	@tests/bench/on_a_lab tests.bench.handshakes
