@@ -193,11 +193,7 @@ class Stage:
 
     def logs(self) -> str:
         """Return the last lines of every process."""
-        found = []
-        for path in sorted(self.directory.glob("*.log")):
-            lines = path.read_text("utf-8", "replace").splitlines()[-12:]
-            found.append("\n".join([f"--- {path.name}", *lines]))
-        return "\n".join(found)
+        return last_lines(self.directory)
 
     def health(self, slot: int, name: str = "accepting") -> bool:
         """Return whether a receiver says that it is well."""
@@ -249,6 +245,15 @@ def stage(directory: Path, label: str, **parts: Any) -> Iterator[Stage]:
         yield made
     finally:
         made.close()
+
+
+def last_lines(directory: Path, count: int = 12) -> str:
+    """Return the last lines of every log in a directory."""
+    found = []
+    for path in sorted(directory.glob("*.log")):
+        lines = path.read_text("utf-8", "replace").splitlines()[-count:]
+        found.append("\n".join([f"--- {path.name}", *lines]))
+    return "\n".join(found)
 
 
 def _targets(world: World, receivers: int) -> list[Target]:
