@@ -53,6 +53,10 @@ bench-ping: setup ## Measure what a ping costs beside nginx, rows and Django: JS
 bench-tls: setup ## Measure what handshakes cost a balancer, on a lab of its own (as root)
 	@tests/bench/on_a_lab tests.bench.handshakes
 
+.PHONY: torture
+torture: setup ## Hurt the ping path in every way and count what is lost (as root): CASE=, SEED=, JSON=FILE
+	@$(BIN)/python -m tests.torture --case "$(CASE)" --seed "$(or $(SEED),1)" --json "$(JSON)"
+
 .PHONY: format
 format: setup ## Bring the code into its one format
 	$(BIN)/ruff check --fix

@@ -135,7 +135,7 @@ def new_service(directory: Path, **settings: str) -> Iterator[Service]:
     """Prepare a service on the database of this run; stop and clean up at the end."""
     data_dir, port = directory / "var", free_port()
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    with _database() as database:
+    with new_database() as database:
         service = Service(
             data_dir,
             port,
@@ -154,7 +154,7 @@ def new_service(directory: Path, **settings: str) -> Iterator[Service]:
 
 
 @contextmanager
-def _database() -> Iterator[dict[str, str]]:
+def new_database() -> Iterator[dict[str, str]]:
     """Make a database of its own in the cluster of this run; nothing to do for SQLite."""
     url = os.environ.get("DATABASE_URL")
     if not url:

@@ -1,0 +1,67 @@
+"""Three of ten packets are lost: between clients and receivers, and on the way to PostgreSQL."""
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.e2e.service import ROOT, wait_for
+from tests.postgresql import running_cluster
+from tests.torture.case import Case, Setting
+from tests.torture.network import (
+    DATABASE,
+    SERVER_FOR_CLIENTS,
+    Network,
+    running_network,
+)
+from tests.torture.stage import DRAIN, HEALTH, LOAD, NOTIFIER, Stage, receiver, stage
+from tests.torture.stages import SMALL_SEGMENTS
+
+PERCENT = 30
+PORT = 5432
+
+
+@contextlib.contextmanager
+def _stage(setting: Setting) -> Iterator[Stage]:
+    with running_cluster() as cluster, running_network() as network:
+        inside = network.inside(network.server)
+        on_server = (DRAIN, NOTIFIER, HEALTH, receiver(0), receiver(1))
+        through = f"postgresql://stillhere@{DATABASE}:{PORT}/stillhere?gssencmode=disable"
+        with _relay(network, cluster.directory / ".s.PGSQL.5432"), stage(
+            setting.directory, setting.label,
+            database={"DATABASE_URL": through}, direct={"DATABASE_URL": cluster.url},
+            prefix=dict.fromkeys(on_server, inside) | {LOAD: network.inside(network.clients)},
+            host=SERVER_FOR_CLIENTS, settings=SMALL_SEGMENTS,
+            workers=64, answer_seconds=30, seed=setting.seed,
+        ) as made:  # fmt: skip
+            made.servers["network"] = network
+            yield made
+
+
+@contextlib.contextmanager
+def _relay(network: Network, socket: Path) -> Iterator[None]:
+    """Let PostgreSQL, which has a Unix socket only, be reached inside its namespace."""
+    command = [sys.executable, "-m", "tests.torture.commit_relay", DATABASE, str(PORT), str(socket)]
+    with subprocess.Popen(
+        [*network.inside(network.database), *command], cwd=ROOT, start_new_session=True
+    ) as process:
+        try:
+            listens = [*network.inside(network.database), "ss", "-Hltn"]
+            wait_for(
+                lambda: f":{PORT} " in subprocess.check_output(listens, text=True),
+                "the relay", timeout_seconds=60,
+            )  # fmt: skip
+            yield
+        finally:
+            process.kill()
+
+
+def lose_packets(stage: Stage) -> None:
+    """Lose them from now to the end of the case."""
+    network: Network = stage.servers["network"]
+    network.lose(PERCENT)
+    stage.more(500, timeout_seconds=240)
+
+
+CASES = (Case("packet-loss", _stage, lose_packets, needs_root=True),)
