@@ -71,8 +71,12 @@ class Refold:
 
 def is_late(state: State, received_at: datetime) -> bool:
     """Return True when something at or after `received_at` is already in the state."""
-    known = (state.last_ping_at, state.last_start_at, state.status_since)
-    return any(moment is not None and received_at <= moment for moment in known)
+    ping, start, since = state.last_ping_at, state.last_start_at, state.status_since
+    return (
+        (ping is not None and received_at <= ping)
+        or (start is not None and received_at <= start)
+        or (since is not None and received_at <= since)
+    )
 
 
 def deliver(

@@ -125,6 +125,9 @@ def rules_of(
     )
 
 
+_STATUS = {status.value: status for status in Status}
+
+
 def state_of(
     status: str,
     n_pings: int,
@@ -138,7 +141,7 @@ def state_of(
     duration = None if last_duration_us is None else timedelta(microseconds=last_duration_us)
     since, by_hand, due_at, down_at = times
     return State(
-        Status(status),
+        _STATUS[status],
         n_pings,
         last_ping_at,
         last_start_at,
