@@ -150,6 +150,16 @@ def test_what_a_run_writes_is_what_an_ordinary_transaction_writes(
     assert ways[0].state == ways[1].state
 
 
+def test_a_late_ping_is_folded_in_at_its_place(project: Project, position: Position) -> None:
+    check = new_check(project)
+    some = steps([named(check, 0)], [named(check, 40)], [named(check, 12)], [named(check, 3)])
+    assert run(position, some).last is some[-1]
+    flips = check.flips.order_by("at").values_list("at", "new_status")
+    minutes = [((at - T0) / timedelta(minutes=1), status) for at, status in flips]
+    assert minutes == [(0, "up"), (27, "down"), (40, "up")]
+    assert [n for _, n in numbers()] == [1, 4, 3, 2]
+
+
 def test_a_check_to_be_made_and_one_that_is_gone_are_taken_ordinarily(
     project: Project, position: Position
 ) -> None:
