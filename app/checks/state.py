@@ -35,13 +35,15 @@ def fold(rules: Rules, state: State, events: Iterable[Event]) -> Fold:
         n += 1
         recorded.append(Recorded(event, n, action))
         if counts_after_hand(state, event):
-            state, new_flips = apply(rules, state, action, event.received_at, event.rid)
+            state, new_flips = apply(rules, state, action, event.received_at, event.rid, n)
             flips += new_flips
     return Fold(counted(state, n), tuple(recorded), tuple(flips))
 
 
 def counted(state: State, n_pings: int) -> State:
-    """Return the state with another count; replace() would take four times as long."""
+    """Return the state with that count; replace() would take four times as long."""
+    if state.n_pings == n_pings:
+        return state
     known = state.last_ping_at, state.last_start_at, state.last_start_rid, state.last_duration
     since = state.status_since, state.changed_by_hand_at
     return State(state.status, n_pings, *known, *since, state.due_at, state.down_at)
@@ -80,9 +82,17 @@ def counts_after_hand(state: State, event: Event) -> bool:
 
 
 def apply(
-    rules: Rules, state: State, action: Action, at: datetime, rid: UUID | None
+    rules: Rules,
+    state: State,
+    action: Action,
+    at: datetime,
+    rid: UUID | None,
+    n_pings: int | None = None,
 ) -> tuple[State, list[StatusFlip]]:
-    """Apply one action in order. A silence that ended with it is flipped first."""
+    """Apply one action in order. A silence that ended with it is flipped first.
+
+    `n_pings` is a count that may be taken over, where a new state is made anyway.
+    """
     if action is Action.LOG or action is Action.IGN:
         return state, []
     state, flips = silence(state, at)
@@ -101,7 +111,8 @@ def apply(
     # Written out, as replace() would be half of what a ping costs here.
     by_hand = state.changed_by_hand_at
     run = start_at, start_rid, duration
-    return State(new, state.n_pings, at, *run, since, by_hand, due, down), flips
+    n = state.n_pings if n_pings is None else n_pings
+    return State(new, n, at, *run, since, by_hand, due, down), flips
 
 
 def silence(state: State, now: datetime) -> tuple[State, list[StatusFlip]]:

@@ -34,6 +34,7 @@ def one_by_one(directory: Path, most: int) -> Spent:
 
 
 def _apply_row(cursor: Any, entry: Any) -> None:
+    from app.checks.models import microseconds
     from app.pings.apply import Applied, folded
     from app.pings.journal import Place
     from app.pings.store import rows
@@ -47,9 +48,16 @@ def _apply_row(cursor: Any, entry: Any) -> None:
     loaded = rows.Loaded(row[0], row[1], rules, state, row[-1])
     changed = folded(loaded, [(entry, Place())], Applied())
     marks = ", ".join(["%s"] * len(rows.PING_COLUMNS))
-    for values in rows.ping_values([changed]):
-        cursor.execute(f"INSERT INTO pings_ping ({lines}) VALUES ({marks})", values)  # noqa: S608
-    cursor.execute(_UPDATE_ROW, (*rows.written_state(changed), changed.id))
+    insert = f"INSERT INTO pings_ping ({lines}) VALUES ({marks})"  # noqa: S608
+    (line,) = changed.recorded
+    event, at = entry.event, entry.event.received_at
+    start = changed.id, line.n, at, line.action.value, event.exit_status, event.rid
+    said = event.scheme, event.method, event.remote_addr, event.user_agent
+    cursor.execute(insert, (*start, *said, event.body or None))
+    new = changed.state
+    run = new.last_start_at, new.last_start_rid, microseconds(new.last_duration)
+    deadlines = new.status_since, new.due_at, new.down_at, changed.wake_at, changed.id
+    cursor.execute(_UPDATE_ROW, (new.status.value, new.n_pings, new.last_ping_at, *run, *deadlines))
 
 
 _UPDATE_ROW = """

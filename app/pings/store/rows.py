@@ -1,13 +1,12 @@
 """What the drain reads and writes of a check, whatever the database."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from app.checks.models import microseconds
 from app.checks.schedule import Kind, Schedule
 from app.checks.state import Recorded, Rules, State, Status, StatusFlip
 from app.pings.journal import Place
@@ -39,6 +38,15 @@ STATE_COLUMNS = (
     "due_at",
     "down_at",
 )
+TIME_COLUMNS = {
+    "last_ping_at",
+    "last_start_at",
+    "status_since",
+    "changed_by_hand_at",
+    "due_at",
+    "down_at",
+    "wake_at",
+}
 COLUMNS = ("id", "code", *RULE_COLUMNS, *STATE_COLUMNS, "wake_at")
 STATE_START = 2 + len(RULE_COLUMNS)
 PING_COLUMNS = (
@@ -125,6 +133,9 @@ def rules_of(
     )
 
 
+_STATUS = {status.value: status for status in Status}
+
+
 def state_of(
     status: str,
     n_pings: int,
@@ -138,7 +149,7 @@ def state_of(
     duration = None if last_duration_us is None else timedelta(microseconds=last_duration_us)
     since, by_hand, due_at, down_at = times
     return State(
-        Status(status),
+        _STATUS[status],
         n_pings,
         last_ping_at,
         last_start_at,
@@ -148,44 +159,6 @@ def state_of(
         by_hand,
         due_at,
         down_at,
-    )
-
-
-def ping_values(changed: Sequence[Changed]) -> Iterator[tuple[Any, ...]]:
-    """Yield the values of PING_COLUMNS for every new line of the log."""
-    for check in changed:
-        for line in check.recorded:
-            event = line.event
-            yield (
-                check.id,
-                line.n,
-                event.received_at,
-                line.action.value,
-                event.exit_status,
-                event.rid,
-                event.scheme,
-                event.method,
-                event.remote_addr,
-                # PostgreSQL's text has no NUL.
-                event.user_agent.replace("\0", "\ufffd"),
-                event.body or None,
-            )
-
-
-def written_state(check: Changed) -> tuple[Any, ...]:
-    """Return what the drain writes of a state, in the order of the UPDATE statements."""
-    state = check.state
-    return (
-        state.status.value,
-        state.n_pings,
-        state.last_ping_at,
-        state.last_start_at,
-        state.last_start_rid,
-        microseconds(state.last_duration),
-        state.status_since,
-        state.due_at,
-        state.down_at,
-        check.wake_at,
     )
 
 

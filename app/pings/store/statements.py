@@ -1,21 +1,12 @@
 """The drain's SQL for PostgreSQL: one statement a table, whatever the batch's size."""
 
-from app.pings.store.rows import COLUMNS, PING_COLUMNS
+from app.pings.store.rows import COLUMNS, PING_COLUMNS, TIME_COLUMNS
 from app.pings.store.statement import Statement
 
-_TIMES = {
-    "last_ping_at",
-    "last_start_at",
-    "status_since",
-    "changed_by_hand_at",
-    "due_at",
-    "down_at",
-    "wake_at",
-}
 # As text, whatever their length: a longer one of the next release changes no plan.
 _TEXTS = {"kind", "schedule", "tz", "methods", "success_kw", "failure_kw", "start_kw", "status"}
 _SELECTED = ", ".join(
-    f"c.{name}::text" if name in _TIMES | _TEXTS else f"c.{name}" for name in COLUMNS[2:]
+    f"c.{name}::text" if name in TIME_COLUMNS | _TEXTS else f"c.{name}" for name in COLUMNS[2:]
 )
 
 # Rides on the unique index of `code`. The order makes two drains lock alike.

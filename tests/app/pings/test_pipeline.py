@@ -89,6 +89,36 @@ def is_open() -> bool:
     return bool(connection.connection.info.transaction_status)
 
 
+class Counted:
+    """The store, and what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        self.asked.append(name)
+        return getattr(store(), name)
+
+
+def test_a_backlog_costs_one_message_a_batch_and_one_to_begin(
+    project: Project, position: Position
+) -> None:
+    check, counted = new_check(project), Counted()
+    some = steps(*([named(check, n)] for n in range(4)))
+    pipeline.apply_all(position.pk, iter(some), counted, never)
+    assert counted.asked == ["begin", *["commit"] * 4]
+
+
+def test_a_run_ends_when_it_is_the_turn_of_others(
+    project: Project, position: Position, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = new_check(project)
+    some = steps([named(check, 0)], [named(check, 1)])
+    monkeypatch.setattr(pipeline, "RUN_SECONDS", 0.0)
+    assert run(position, some).last is some[0]
+    assert not is_open()
+
+
 def test_what_a_run_writes_is_what_an_ordinary_transaction_writes(
     project: Project, position: Position
 ) -> None:
@@ -118,6 +148,16 @@ def test_what_a_run_writes_is_what_an_ordinary_transaction_writes(
     for check in ways:
         check.refresh_from_db()
     assert ways[0].state == ways[1].state
+
+
+def test_a_late_ping_is_folded_in_at_its_place(project: Project, position: Position) -> None:
+    check = new_check(project)
+    some = steps([named(check, 0)], [named(check, 40)], [named(check, 12)], [named(check, 3)])
+    assert run(position, some).last is some[-1]
+    flips = check.flips.order_by("at").values_list("at", "new_status")
+    minutes = [((at - T0) / timedelta(minutes=1), status) for at, status in flips]
+    assert minutes == [(0, "up"), (27, "down"), (40, "up")]
+    assert [n for _, n in numbers()] == [1, 4, 3, 2]
 
 
 def test_a_check_to_be_made_and_one_that_is_gone_are_taken_ordinarily(

@@ -7,7 +7,7 @@ import pytest
 from pytest_django import Settings
 
 from app.accounts.models import Project
-from app.pings import pruning, retention
+from app.pings import retention
 from app.pings.apply import apply
 from app.pings.journal import Place
 from app.pings.models import Position
@@ -31,26 +31,6 @@ def test_a_log_is_pruned_to_its_limit_in_bounded_steps(
     assert reached == [0, 25, 50, 75, 80]
     assert retention.prune_pings(check.pk, 80) == 80
     assert list(check.pings.order_by("n").values_list("n", flat=True)) == list(range(81, 121))
-
-
-def test_a_busy_drain_prunes_in_its_share_and_an_idle_one_step_by_step(
-    project: Project, position: Position, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings.PING_LOG_LIMIT = 40
-    monkeypatch.setattr(retention, "MOST_PRUNED", 20)
-    check, pruner = new_check(project), pruning.Pruner()
-    done = apply(position.pk, to(check, *(event(n / 10) for n in range(120))), None)
-    pruner.want(done.to_prune)
-    monkeypatch.setattr(pruning, "SHARE", 0.0)
-    pruner.work(is_idle=False)
-    assert check.pings.count() == 120
-    pruner.work(is_idle=True)
-    assert check.pings.count() == 100
-    monkeypatch.setattr(pruning, "SHARE", 1e6)
-    monkeypatch.setattr(pruning, "LONGEST_SECONDS", 1e6)
-    pruner.work(is_idle=False)
-    assert check.pings.count() == 40
-    assert not pruner.has_work
 
 
 def _segments(directory: Path, sizes: list[int], age_seconds: int) -> dict[int, Path]:
