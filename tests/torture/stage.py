@@ -200,9 +200,7 @@ class Stage:
         address = f"http://{self.host}:{self.ports[slot]}/-/{name}"
         if HEALTH in self.prefix:
             ask = [*self.prefix[HEALTH], sys.executable, "-c", _ASK, address]
-            # Without our environment: a proxy that it names is not inside the namespace.
-            own = {"PATH": os.environ["PATH"]}
-            return not subprocess.run(ask, check=False, capture_output=True, env=own).returncode
+            return not subprocess.run(ask, check=False, capture_output=True).returncode
         try:
             with urlopen(address, timeout=2) as answer:
                 return bool(answer.status == 200)
