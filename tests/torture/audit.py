@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import django
 
-from app.checks.state import Action, Event, State, fold, silence
+from app.checks.state import Action, Event, State, Status, StatusFlip, fold, silence
 
 if TYPE_CHECKING:
     from app.checks.models import Check
@@ -113,12 +113,12 @@ def _judged(check: "Check", pings: "list[Ping]") -> tuple[list[str], list[str]]:
          for ping in in_order],
     )  # fmt: skip
     silent, more = silence(folded.state, datetime.now(UTC))
-    true_flips = {(flip.at, flip.new.value) for flip in [*folded.flips, *more]}
+    flips = [*folded.flips, *more]
     told = list(Flip.objects.filter(check_ref=check, told_at__isnull=False).order_by("at"))
     false_downs = [
         f"check {check.pk} was told down at {flip.at} ({flip.reason})"
         for flip in told
-        if flip.new_status == "down" and (flip.at, flip.new_status) not in true_flips
+        if flip.new_status == "down" and not _is_down(flips, flip.at)
     ]
     # What was told stays told (checks/late.py): of two first pings, each in a journal of its
     # own, the later one may have been told as the time since when the check is up.
@@ -134,6 +134,12 @@ def _judged(check: "Check", pings: "list[Ping]") -> tuple[list[str], list[str]]:
     if check.down_at is not None and (check.wake_at is None or check.wake_at > check.down_at):
         wrong.append(f"check {check.pk} would be judged too late: wake_at {check.wake_at}")
     return false_downs, wrong
+
+
+def _is_down(flips: Sequence[StatusFlip], at: datetime) -> bool:
+    """Return True when a check with these flips, in order, is down at that time."""
+    past = [flip.new for flip in flips if flip.at <= at]
+    return past[-1:] == [Status.DOWN]
 
 
 if __name__ == "__main__":

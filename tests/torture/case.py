@@ -16,7 +16,7 @@ from tests.torture.stage import LOAD, Stage
 
 LEAST_ACKNOWLEDGED = 500
 SETTLE_SECONDS = 180
-_DAMAGE = re.compile(r"ERROR.*journal damage", re.IGNORECASE)
+_DAMAGE = re.compile(r"journal (damage passed over|end was torn)")
 
 
 @dataclass(frozen=True, slots=True)

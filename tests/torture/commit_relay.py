@@ -85,7 +85,8 @@ class CommitRelay:
         return server
 
     async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
+        # Cancelled: the case is over, and this is where its task ends.
+        with contextlib.suppress(OSError, asyncio.CancelledError):
             server = await asyncio.open_unix_connection(str(self._target))
             await _Connection(self, (reader, writer), server).relay()
         writer.transport.abort()
@@ -159,9 +160,10 @@ def running_relay(target: Path) -> Iterator[CommitRelay]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         server.close()
-        for task in asyncio.all_tasks(loop):
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
             task.cancel()
-        loop.run_until_complete(asyncio.sleep(0))
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
         loop.close()
 
 

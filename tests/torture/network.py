@@ -61,7 +61,7 @@ class Network:
             subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
 
     def _link(self, namespace: str, address: str, at_server: str) -> None:
-        near, far = namespace.rpartition("-")[2], "up"
+        near, far = f"to-{namespace.rpartition('-')[2]}", "to-server"
         _ip("-n", self.server, "link", "add", near, "type", "veth",
             "peer", "name", far, "netns", namespace)  # fmt: skip
         for where, device, own in ((self.server, near, at_server), (namespace, far, address)):
