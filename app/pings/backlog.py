@@ -12,6 +12,7 @@ from app.pings import journal_reader
 from app.pings.frames import HEADER_BYTES
 from app.pings.journal import Identity, JournalError, Place, read_identity, segments
 from app.pings.models import Position
+from app.pings.segment import written_bytes
 
 ASIDE = ("damaged", "refused")  # folders beside the segments, for a person to look at
 
@@ -68,7 +69,7 @@ def _count(directory: Path, identity: Identity, place: Place) -> int:
 
 
 def _size(directory: Path, place: Place) -> int:
-    sizes = {number: path.stat().st_size for number, path in segments(directory).items()}
+    sizes = {number: written_bytes(path) for number, path in segments(directory).items()}
     later = (size - HEADER_BYTES for number, size in sizes.items() if number > place.segment)
     return sum(later) + max(sizes.get(place.segment, 0) - place.offset, 0)
 

@@ -12,8 +12,8 @@ from uuid import UUID
 
 import msgpack
 
-from app.pings.journal import write_whole
 from app.pings.protocol import Slug
+from app.pings.segment import write_whole
 
 # One check: (code, project id, slug); one project: (project id, digest of its ping key or "").
 CheckRow = tuple[bytes, int, str]

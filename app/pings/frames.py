@@ -1,7 +1,8 @@
 r"""How a ping is written into a journal: frames with a length and a checksum. Pure.
 
     segment  = header, frame, frame, ...
-    header   = 8 bytes "SHJRNL1\n", journal id (16), segment (u64), slot (u32), CRC-32 (u32)
+    header   = 8 bytes "SHJRNL2\n", journal id (16), segment (u32), slot (u32), where the
+               segment before ended (u32, 0 when not known), CRC-32 (u32)
     frame    = 4 bytes magic, length (u32), CRC-32 (u32) of length and payload, payload
 
 Numbers are little-endian. The payload is a msgpack array (`Entry`). A frame's
@@ -23,15 +24,16 @@ from app.pings.protocol import Slug
 
 MAGIC = b"\xf5\x53\x48\x31"
 _FRAME = struct.Struct("<4sII")
-_HEADER = struct.Struct("<8s16sQI")
+_HEADER = struct.Struct("<8s16sIII")
 _CRC = struct.Struct("<I")
 # The first three items of an entry of a check's code, as msgpack writes them: an array
 # of 12, the version 1, a time of 8 bytes, 16 bytes.
 _START = struct.Struct(">3sQ2s16s")
 _START_OF_ENTRY, _START_OF_CODE, _FLAGS_OF_KNOWN = b"\x9c\x01\xcf", b"\xc4\x10", b"\x01"
-_SEGMENT_MAGIC = b"SHJRNL1\n"
+_SEGMENT_MAGIC = b"SHJRNL2\n"
 HEADER_BYTES = _HEADER.size + _CRC.size
 FRAME_BYTES = _FRAME.size
+MOST_FRAME_BYTES = 2**20  # a body has at most 1,000,000 bytes, the rest a few hundred
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
 
@@ -67,10 +69,21 @@ class Damaged:
     end: int
 
 
-def segment_header(journal: UUID, slot: int, segment: int) -> bytes:
-    """Return the first bytes of a segment."""
-    packed = _HEADER.pack(_SEGMENT_MAGIC, journal.bytes, segment, slot)
+def segment_header(journal: UUID, slot: int, segment: int, before_ended: int = 0) -> bytes:
+    """Return the first bytes of a segment; `before_ended`: where the one before it ended."""
+    known = before_ended if before_ended < 2**32 else 0
+    packed = _HEADER.pack(_SEGMENT_MAGIC, journal.bytes, segment, slot, known)
     return packed + _CRC.pack(zlib.crc32(packed))
+
+
+def before_ended(journal: UUID, segment: int, header: bytes) -> int:
+    """Return where the segment before this one ended, 0 when its header does not say."""
+    if len(header) < HEADER_BYTES:
+        return 0
+    magic, whose, number, _, ended = _HEADER.unpack_from(header)
+    is_whole = zlib.crc32(header[: _HEADER.size]) == _CRC.unpack_from(header, _HEADER.size)[0]
+    is_ours = (magic, whose, number) == (_SEGMENT_MAGIC, journal.bytes, segment)
+    return int(ended) if is_whole and is_ours else 0
 
 
 def encode(journal: UUID, entry: Entry, *, received_at_us: int | None = None) -> bytes:
@@ -164,17 +177,30 @@ def decode(journal: UUID, data: bytes, *, offset: int = 0) -> Iterator[Whole | D
         yield Whole(found[0], offset + place)
 
 
+def last_whole(journal: UUID, data: bytes, *, begins_before: int) -> int | None:
+    """Return where the last whole frame ends that begins before an offset, None without one."""
+    place = begins_before
+    while (place := data.rfind(MAGIC, 0, place + len(MAGIC) - 1)) >= 0:
+        payload = _payload(journal, data, place)
+        if payload is not None:
+            return place + FRAME_BYTES + len(payload)
+    return None
+
+
 def _frame(journal: UUID, data: bytes, place: int) -> tuple[Entry, int] | None:
+    payload = _payload(journal, data, place)
+    return None if payload is None else (_entry(payload), place + FRAME_BYTES + len(payload))
+
+
+def _payload(journal: UUID, data: bytes, place: int) -> bytes | None:
     if len(data) - place < FRAME_BYTES:
         return None
     magic, length, checksum = _FRAME.unpack_from(data, place)
     end = place + FRAME_BYTES + length
-    if magic != MAGIC or end > len(data):
+    if magic != MAGIC or end > len(data) or length > MOST_FRAME_BYTES - FRAME_BYTES:
         return None
     payload = data[place + FRAME_BYTES : end]
-    if _checksum(journal, payload) != checksum:
-        return None
-    return _entry(payload), end
+    return payload if _checksum(journal, payload) == checksum else None
 
 
 def _next_whole(journal: UUID, data: bytes, place: int) -> int:
@@ -182,7 +208,7 @@ def _next_whole(journal: UUID, data: bytes, place: int) -> int:
         place = data.find(MAGIC, place + 1)
         if place < 0:
             return len(data)
-        if _frame(journal, data, place) is not None:
+        if _payload(journal, data, place) is not None:
             return place
 
 

@@ -10,6 +10,7 @@ JournalError
 └── JournalBroken   the disk refused; nothing of the batch may be acknowledged
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -19,6 +20,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from app.pings.frames import HEADER_BYTES, segment_header
+from app.pings.segment import Segment, end_of_left, sync_directory, write_whole
 
 SUFFIX = ".journal"
 
@@ -111,9 +113,13 @@ class Journal:
         directory.mkdir(parents=True, exist_ok=True)
         self._lock = self._locked()
         self.identity = self._identity()
-        self._handle: int | None = None
-        self._segment = max(segments(directory), default=0)
-        self._offset = 0
+        self._segment: Segment | None = None
+        left = segments(directory)
+        self._end = Place(max(left, default=0), 0)
+        if left:
+            with contextlib.suppress(OSError):  # then the next one does not say where it ended
+                ended = end_of_left(left[self._end.segment], self.identity.journal)
+                self._end = Place(self._end.segment, ended)
         self._older_bytes = 0
         self._begun = 0  # a segment whose header could not be written
         self.roll()
@@ -121,18 +127,18 @@ class Journal:
     @property
     def end(self) -> Place:
         """Return the place behind the last byte that is on disk."""
-        return Place(self._segment, self._offset)
+        return self._end
 
     @property
     def used_bytes(self) -> int:
         """Return the size of all segments, as of the last `measure` and what was added."""
-        return self._older_bytes + self._offset
+        allocated = self._segment.allocated_bytes if self._segment else 0
+        return self._older_bytes + max(allocated, self._end.offset)
 
     def measure(self) -> None:
         """Look how much the older segments take: the drain deletes them."""
-        older = [
-            path for number, path in segments(self._directory).items() if number != self._segment
-        ]
+        known = segments(self._directory).items()
+        older = [path for number, path in known if number != self._end.segment]
         self._older_bytes = sum(_size(path) for path in older)
 
     def append(self, frames: bytes) -> Place:
@@ -144,59 +150,65 @@ class Journal:
         if not self._has_room(len(frames)):
             self.measure()
             if not self._has_room(len(frames)):
-                raise JournalFull(f"journal has {self.used_bytes} of {self._limit_bytes} bytes")
-        if self._handle is None or self._offset >= self._segment_bytes:
+                written = self._older_bytes + self._end.offset
+                raise JournalFull(f"journal has {written} of {self._limit_bytes} bytes")
+        if self._segment is None or self._is_full(len(frames)):
             self.roll()
-        assert self._handle is not None
+        assert self._segment is not None
         try:
-            _write_all(self._handle, frames)
-            os.fdatasync(self._handle)
+            self._segment.append(frames)
         except OSError as error:
             # After a failed sync the kernel may have dropped the pages and call
             # the next sync a success: this file cannot be trusted any more.
-            self._abandon()
+            self._leave()
             raise JournalBroken(f"journal write failed: {error}") from error
-        self._offset += len(frames)
-        return self.end
+        self._end = Place(self._end.segment, self._segment.offset)
+        return self._end
 
     def roll(self) -> None:
         """Go on in a new segment, whose name is on disk before anything is in it."""
-        self._abandon()
-        number = self._begun or max(self._segment, max(segments(self._directory), default=0)) + 1
+        self._leave()
+        known = segments(self._directory)
+        number = self._begun or max(self._end.segment, max(known, default=0)) + 1
         path = segment_path(self._directory, number)
-        flags = os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
+        ended = self._end.offset if number == self._end.segment + 1 else 0
+        header = segment_header(self.identity.journal, self._slot, number, ended)
+        others = sum(_size(path) for other, path in known.items() if other != number)
+        room_bytes = max(min(self._segment_bytes, self._limit_bytes - others), HEADER_BYTES)
         try:
             # One that could not be begun has nothing in it: it is tried again, or a
             # full disk would get a file more with every ping.
-            handle = os.open(path, flags | (os.O_TRUNC if self._begun else os.O_EXCL), 0o600)
-            self._begun = number
-            try:
-                _write_all(handle, segment_header(self.identity.journal, self._slot, number))
-                os.fdatasync(handle)
-                _sync_directory(self._directory)
-            except OSError:
-                os.close(handle)
-                raise
-        except OSError as error:
+            is_new, self._begun = not self._begun, number
+            self._segment = Segment(path, header, room_bytes=room_bytes, is_new=is_new)
+            sync_directory(self._directory)
+        except FileExistsError as error:
+            self._begun = 0  # not ours to try again
             raise JournalBroken(f"journal cannot begin {path.name}: {error}") from error
-        self._handle, self._segment, self._offset = handle, number, HEADER_BYTES
-        self._begun = 0
+        except OSError as error:
+            self._leave()
+            raise JournalBroken(f"journal cannot begin {path.name}: {error}") from error
+        self._end, self._begun = Place(number, self._segment.offset), 0
         self.measure()
 
     def close(self) -> None:
         """Stop writing and let go of the slot."""
-        self._abandon()
+        self._leave()
         os.close(self._lock)
 
     def _has_room(self, size: int) -> bool:
         # Full is full for every ping: a small one does not slip in behind a refused one.
         reserve = max(size, min(self._limit_bytes // 10, 2**20)) + HEADER_BYTES
-        return self.used_bytes + reserve <= self._limit_bytes
+        return self._older_bytes + self._end.offset + reserve <= self._limit_bytes
 
-    def _abandon(self) -> None:
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
+    def _is_full(self, size: int) -> bool:
+        """Return True when frames go into the next segment: one is larger only for a batch."""
+        offset = self._end.offset
+        return offset >= self._segment_bytes or HEADER_BYTES < offset > self._segment_bytes - size
+
+    def _leave(self) -> None:
+        if self._segment is not None:
+            self._segment.leave()
+            self._segment = None
 
     def _locked(self) -> int:
         handle = os.open(self._directory / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -232,33 +244,6 @@ class Journal:
         }
         write_whole(self._directory / "id", json.dumps(said).encode())
         return identity
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Replace a file: readers see the old one or the new one, also after a power cut."""
-    beside = path.with_name(f"{path.name}.new")
-    handle = os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-    try:
-        _write_all(handle, data)
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    beside.replace(path)
-    _sync_directory(path.parent)
-
-
-def _write_all(handle: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(handle, view) :]
-
-
-def _sync_directory(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _size(path: Path) -> int:

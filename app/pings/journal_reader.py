@@ -4,21 +4,29 @@ JournalError
 └── PlaceUnknown   the place is beyond the journal, inside a frame, or its segment is missing
 """
 
-import logging
 import os
 import sys
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
+from uuid import UUID
 
-from app.pings.frames import HEADER_BYTES, Entry, Whole, decode
+from app.pings import damage
+from app.pings.damage import Damage
+from app.pings.frames import (
+    HEADER_BYTES,
+    MOST_FRAME_BYTES,
+    Entry,
+    Whole,
+    before_ended,
+    decode,
+    last_whole,
+)
 from app.pings.journal import Identity, JournalError, Place, segment_path, segments
 
-log = logging.getLogger(__name__)
-
-# Several times the largest frame, so that a chunk always holds a whole one.
-CHUNK_BYTES = 8 * 2**20
-MOST_BYTES = 4 * CHUNK_BYTES
+CHUNK_BYTES = 2**20
+MOST_BYTES = 32 * 2**20
 
 
 class PlaceUnknown(JournalError):
@@ -27,12 +35,15 @@ class PlaceUnknown(JournalError):
 
 @dataclass(slots=True)
 class Batch:
-    """What was read: entries, each with the place behind it; `end` is behind all of it."""
+    """What was read: entries, each with the place behind it; `end` is behind all of it.
+
+    `damaged` is what was passed over; it was reported, and kept aside.
+    """
 
     start: Place
     end: Place
     entries: list[tuple[Entry, Place]] = field(default_factory=list)
-    damaged_bytes: int = 0
+    damaged: list[Damage] = field(default_factory=list)
     size_bytes: int = 0
     most_entries: int = 2_000
     most_bytes: int = MOST_BYTES
@@ -41,19 +52,14 @@ class Batch:
         """Return True when no more is to be read into it."""
         return len(self.entries) >= self.most_entries or self.size_bytes >= self.most_bytes
 
+    @property
+    def damaged_bytes(self) -> int:
+        """Return how many bytes of acknowledged pings are lost."""
+        return sum(one.length for one in self.damaged)
+
     def newest(self) -> datetime | None:
         """Return when the last entry was received: no later one was received before it."""
         return self.entries[-1][0].event.received_at if self.entries else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Chunk:
-    """Bytes of a segment. `is_final`: what is no whole frame will never become one."""
-
-    place: Place
-    data: bytes
-    reaches_end: bool
-    is_final: bool
 
 
 def read(
@@ -79,15 +85,11 @@ def read(
     while not batch.is_full() and batch.end.segment in known:
         if until is not None and batch.end >= until:
             break
-        chunk = _chunk(known, batch.end, until, chunk_bytes)
-        before = batch.end
-        _take(batch, directory, identity, chunk)
-        if not chunk.reaches_end:
-            # Nothing whole in a chunk is damage longer than a chunk: look further.
-            chunk_bytes *= 2 if batch.end == before else 1
-            continue
+        segment = _segment(directory, identity, known, batch.end.segment, until)
+        if not _take(batch, segment, chunk_bytes):
+            break
         following = batch.end.segment + 1
-        if batch.is_full() or not chunk.is_final or following > last:
+        if batch.is_full() or following > last:
             break
         if following not in known and following not in segments(directory):
             if batch.end != batch.start:
@@ -103,23 +105,29 @@ def check(directory: Path, identity: Identity, place: Place) -> None:
     place = _found(directory, place, known)
     if place.segment not in known or place.offset == HEADER_BYTES:
         return
-    data = known[place.segment].read_bytes()
-    if place.offset > len(data):
-        raise PlaceUnknown(
-            f"the database says that {known[place.segment]} is drained up to byte "
-            f"{place.offset}, and it ends at {len(data)}: this is not the journal that was "
-            "drained, or its end is lost. Restore it, or see docs/runbooks/journal.md."
-        )
-    ahead = next(decode(identity.journal, data[place.offset :]), None)
-    if ahead is None or isinstance(ahead, Whole):
+    if damage.ends_at(directory, place.segment, place.offset):
         return
-    data = data[HEADER_BYTES:]
-    ends = {found.end for found in decode(identity.journal, data, offset=HEADER_BYTES)}
-    if place.offset not in ends:
-        raise PlaceUnknown(
-            f"the database says that {known[place.segment]} is drained up to byte "
-            f"{place.offset}, which is inside a frame. See docs/runbooks/journal.md."
-        )
+    path = known[place.segment]
+    begin = max(place.offset - MOST_FRAME_BYTES, HEADER_BYTES)
+    with path.open("rb") as file:
+        file.seek(begin)
+        before = file.read(place.offset - begin)
+        after = file.read(MOST_FRAME_BYTES)
+    ends = last_whole(identity.journal, before, begins_before=len(before))
+    if ends == len(before) == place.offset - begin or _begins_whole(identity.journal, after):
+        return
+    said = f"the database says that {path} is drained up to byte {place.offset}, "
+    if after.strip(b"\0"):
+        raise PlaceUnknown(f"{said}which is inside a frame. See docs/runbooks/journal.md.")
+    there = path.stat().st_size if ends is None else begin + ends
+    raise PlaceUnknown(
+        f"{said}and it ends at {there}: this is not the journal that was drained, or its end is "
+        "lost. Restore it, or see docs/runbooks/journal.md."
+    )
+
+
+def _begins_whole(journal: UUID, data: bytes) -> bool:
+    return isinstance(next(decode(journal, data), None), Whole)
 
 
 def _found(directory: Path, place: Place, known: dict[int, Path]) -> Place:
@@ -138,46 +146,99 @@ def _missing(directory: Path, segment: int) -> str:
     )
 
 
-def _chunk(known: dict[int, Path], place: Place, until: Place | None, chunk_bytes: int) -> _Chunk:
-    is_last = place.segment == max(known)
-    with known[place.segment].open("rb") as file:
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """A segment to read, up to `stop`.
+
+    Everything before `acknowledged` has to be frames; None when that is not known.
+    `is_final`: what is no whole frame will never become one.
+    """
+
+    directory: Path
+    path: Path
+    journal: UUID
+    number: int
+    stop: int
+    acknowledged: int | None
+    is_final: bool
+
+    def read(self, file: BinaryIO, offset: int, size: int) -> bytes:
+        """Return bytes from `offset` on, none from `stop` on."""
+        file.seek(offset)
+        return file.read(min(max(self.stop - offset, 0), size))
+
+
+def _segment(
+    directory: Path, identity: Identity, known: dict[int, Path], number: int, until: Place | None
+) -> _Segment:
+    path, following = known[number], known.get(number + 1)
+    with path.open("rb") as file:
         if until is None:
             os.fdatasync(file.fileno())
-        size = os.fstat(file.fileno()).st_size
-        stop = until.offset if until is not None and until.segment == place.segment else size
-        file.seek(place.offset)
-        data = file.read(min(max(stop - place.offset, 0), chunk_bytes))
-    reaches_end = place.offset + len(data) >= min(stop, size)
-    is_final = not is_last or until is not None
-    return _Chunk(place, data, reaches_end, is_final)
+        stop = os.fstat(file.fileno()).st_size
+    acknowledged, is_final = None, until is not None or number != max(known)
+    if until is not None and until.segment == number:
+        acknowledged = until.offset
+        stop = min(stop, acknowledged)
+    elif following is not None:
+        with following.open("rb") as file:
+            said = before_ended(identity.journal, number + 1, file.read(HEADER_BYTES))
+        acknowledged = said or None
+    return _Segment(directory, path, identity.journal, number, stop, acknowledged, is_final)
 
 
-def _take(batch: Batch, directory: Path, identity: Identity, chunk: _Chunk) -> None:
-    end_of_data = chunk.place.offset + len(chunk.data)
-    for found in decode(identity.journal, chunk.data, offset=chunk.place.offset):
-        if batch.is_full():
-            return
-        if isinstance(found, Whole):
-            batch.size_bytes += found.end - batch.end.offset
-            batch.end = Place(chunk.place.segment, found.end)
-            batch.entries.append((found.entry, batch.end))
-            continue
-        if found.end == end_of_data and not (chunk.reaches_end and chunk.is_final):
-            return  # the rest of this frame may be in the next chunk, or yet to be written
-        size = found.end - found.start
-        bad = chunk.data[found.start - chunk.place.offset : found.end - chunk.place.offset]
-        _keep_aside(directory, chunk.place.segment, found.start, bad)
-        batch.damaged_bytes += size
-        batch.end = Place(chunk.place.segment, found.end)
+def _take(batch: Batch, segment: _Segment, chunk_bytes: int) -> bool:
+    """Take frames from the batch's end on; True when all of the segment is read."""
+    at, bad = batch.end.offset, None  # bad: where damage begins whose end is not found yet
+    with segment.path.open("rb") as file:
+        while data := segment.read(file, at, chunk_bytes):
+            end = go_on = at + len(data)
+            for found in decode(segment.journal, data, offset=at):
+                if batch.is_full():
+                    return False
+                if isinstance(found, Whole):
+                    batch.size_bytes += found.end - batch.end.offset
+                    batch.end = Place(segment.number, found.end)
+                    batch.entries.append((found.entry, batch.end))
+                elif found.end < end:
+                    _pass_over(batch, segment, found.start if bad is None else bad, found.end)
+                    bad = None
+                else:
+                    # A frame that is cut off by the end of the chunk; none that begins
+                    # before `go_on` is.
+                    go_on = max(found.start, end - MOST_FRAME_BYTES)
+                    if bad is None and (go_on > found.start or end >= segment.stop):
+                        bad = found.start
+                    if not segment.is_final and not data[found.start - at :].strip(b"\0"):
+                        return False  # allocated, and not written yet
+            if end >= segment.stop:
+                break
+            chunk_bytes *= 2 if go_on == at else 1
+            at = go_on
+        if segment.is_final:
+            _close(batch, segment, batch.end.offset if bad is None else bad, file)
+    return segment.is_final
 
 
-def _keep_aside(directory: Path, segment: int, offset: int, data: bytes) -> None:
-    """Keep bytes that are no whole frame: torn ones at a crash, or damage of the disk."""
-    aside = directory / "damaged" / f"{segment:016d}-{offset}"
-    if aside.exists():
-        return
-    aside.parent.mkdir(exist_ok=True)
-    aside.write_bytes(data)
-    log.error(
-        "journal damage passed over segment=%d offset=%d bytes=%d", segment, offset, len(data)
-    )
+def _pass_over(batch: Batch, segment: _Segment, begin: int, end: int) -> None:
+    lost = Damage(segment.number, begin, end - begin)
+    damage.report(segment.directory, segment.path, lost)
+    batch.damaged.append(lost)
+    batch.end = Place(segment.number, end)
+
+
+def _close(batch: Batch, segment: _Segment, begin: int, file: BinaryIO) -> None:
+    """Judge what is behind the last whole frame of a segment that nobody writes any more."""
+    written = place = begin
+    while block := segment.read(file, place, CHUNK_BYTES):
+        written = place + len(block.rstrip(b"\0")) if block.strip(b"\0") else written
+        place += len(block)
+    # An end that nobody knows: what was written was acknowledged, as far as we can tell.
+    acknowledged = written if segment.acknowledged is None else segment.acknowledged
+    if begin < acknowledged:
+        _pass_over(batch, segment, begin, acknowledged)
+        begin = acknowledged
+    if begin < written:
+        torn = Damage(segment.number, begin, written - begin)
+        damage.report_torn(segment.directory, segment.path, torn)
+        batch.end = Place(segment.number, written)

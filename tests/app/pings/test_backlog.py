@@ -40,8 +40,8 @@ def test_pings_are_counted_until_the_drain_has_applied_them(path: PingPath, chec
 
 def test_what_follows_the_last_whole_ping_is_no_ping(path: PingPath, check: Check) -> None:
     path.start()
-    for name in ("receiver", "drain"):
-        path.kill(name)
+    path.kill("drain")
+    path.kill("receiver", signal.SIGTERM)
     newest = list(segments(settings.JOURNAL_DIR / "0").values())[-1]
     with newest.open("ab") as file:
         file.write(b"torn")

@@ -89,25 +89,26 @@ def test_a_torn_last_frame_waits_and_is_dropped_when_the_segment_was_left(
     journal = opened(directory)
     journal.append(frame(journal, entry(1)))
     torn = frame(journal, entry(2))[:-3]
+    journal.close()
     with segments(directory)[1].open("ab") as file:
         file.write(torn)
-    journal.close()
     assert read_all(directory, journal) == [entry(1)]
     again = opened(directory)
     again.append(frame(again, entry(3)))
     assert read_all(directory, again) == [entry(1), entry(3)]
     (aside,) = (directory / "damaged").iterdir()
     assert aside.read_bytes() == torn
+    assert journal_reader.read(directory, again.identity, Place(), until=None).damaged == []
     again.close()
 
 
 def test_damage_longer_than_a_chunk_is_passed_over(directory: Path) -> None:
     journal = opened(directory)
     journal.append(frame(journal, entry(1)))
+    journal.close()
     with segments(directory)[1].open("ab") as file:
         file.write(b"\xf5" * 5_000)
     end = segments(directory)[1].stat().st_size
-    journal.close()
     again = opened(directory)
     with segments(directory)[1].open("ab") as file:
         file.write(frame(again, entry(2)))
@@ -181,11 +182,11 @@ def test_a_full_disk_gets_no_file_more_with_every_ping(
 ) -> None:
     journal = opened(directory)
 
-    def full(_handle: int, _data: object) -> int:
+    def full(*_: object) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as broken:
-        broken.setattr(os, "write", full)
+        broken.setattr(os, "pwrite", full)
         for _ in range(20):
             with pytest.raises(JournalBroken):
                 journal.append(frame(journal, entry(1)))
