@@ -59,8 +59,9 @@ requirements: ## Pin the newest versions that requirements/*.in allow
 	@requirements/pin
 
 .PHONY: docs
-docs: setup ## Write the table of docs/settings.md anew
+docs: setup ## Write the tables of docs/settings.md and docs/metrics.md anew
 	$(BIN)/python -m tests.app.settings_table
+	$(BIN)/python -m tests.app.metrics.metrics_table
 
 .PHONY: golden
 golden: setup ## Write what the fleet's hosts would get anew, to be reviewed like code

@@ -43,6 +43,9 @@ class Server(Protocol):
     async def health(self, name: str) -> Answer:
         """Answer a request below HEALTH_PREFIX."""
 
+    def refused(self, exchange: Exchange, answer: Answer) -> None:
+        """Note a request that is answered with an error."""
+
     def reserve(self, size: int) -> bool:
         """Reserve memory for a body; False when too much is held already."""
 
@@ -181,6 +184,8 @@ class Connection(asyncio.Protocol):
     # --- answers, in order ------------------------------------------------------
 
     def _answered(self, exchange: Exchange, answer: Answer) -> None:
+        if answer.status >= 400:
+            self._server.refused(exchange, answer)
         exchange.answer = protocol.answer_bytes(
             answer,
             body_limit=self._server.body_limit,

@@ -21,6 +21,7 @@ from app import wakeups
 from app.database import DATABASE_TROUBLE
 from app.pings import directory_feed, journal_reader, poison, retention, wire
 from app.pings.apply import Applied, PositionMovedError, swap
+from app.pings.drain_figures import Figures
 from app.pings.drain_journals import Draining, Journals
 from app.pings.drain_links import Link, Links
 from app.pings.journal import JournalError, Place
@@ -39,6 +40,7 @@ class Drain:
     def __init__(self, links: Links) -> None:
         self._links = links
         self._journals = Journals()
+        self._figures = Figures()
         self._sleeper: wakeups.Sleeper | None = None
         self._is_connected = False
         self._retry_at, self._backoff = 0.0, 0.1
@@ -53,6 +55,7 @@ class Drain:
             if time.monotonic() >= self._retry_at:
                 with self._database():
                     has_more = self._round()
+            self._figures.tell(self._links, is_connected=self._is_connected)
             self._wait(0.0 if has_more else self._sleep_seconds())
 
     def _sleep_seconds(self) -> float:
@@ -137,9 +140,11 @@ class Drain:
             self._say(draining, applied_before)
             self._say_drained(draining, link)
             return False
+        begin = time.monotonic()
         done = poison.apply_around(
             draining.directory, draining.identity, draining.position_id, batch, applied_before
         )
+        self._figures.batch(done, len(batch.entries), time.monotonic() - begin)
         self._after(draining, batch.end, done, link)
         self._said(draining, applied_before)
         self._say_drained(draining, link)
@@ -204,12 +209,15 @@ class Drain:
             check_id, up_to_n = self._to_prune.popleft()
             if not retention.prune_pings(check_id, up_to_n):
                 self._to_prune.append((check_id, up_to_n))
+        self._figures.look(self._links, self._journals.all())
         if time.monotonic() - self._housekept_at < HOUSEKEEPING_SECONDS:
             return
         self._housekept_at = time.monotonic()
         for draining in self._journals.all():
-            if not draining.is_stuck:
-                retention.drop_segments(draining.directory, draining.place)
+            if not draining.is_stuck and retention.drop_segments(
+                draining.directory, draining.place
+            ):
+                self._figures.cut_short(draining)
 
 
 def run() -> None:

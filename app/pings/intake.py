@@ -28,6 +28,7 @@ from app.pings.protocol import (
     Answer,
     Request,
 )
+from app.pings.tally import Tally
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class Intake:
     def __init__(self, journal: Journal, directory: Directory) -> None:
         self.directory = directory
         self.taken_total = 0
+        self.tally = Tally()
         self._journal = journal
         self._thread = ThreadPoolExecutor(1, "journal")
         self._queue: list[_Queued] = []
@@ -111,6 +113,26 @@ class Intake:
         while self._undrained and self._undrained[0][0] <= place:
             self._undrained_count -= self._undrained.popleft()[2]
 
+    def note_old(self, end: Place, received_at: datetime | None) -> None:
+        """Note since when pings up to `end` wait that an earlier run took; None: none does."""
+        if self._undrained and self._undrained[0][0] <= end:
+            self._undrained.popleft()
+        if received_at is not None and self._drained < end:
+            age_seconds = max(time.time() - received_at.timestamp(), 0.0)
+            self._undrained.appendleft((end, time.monotonic() - age_seconds, 0))
+
+    def drained_place(self) -> Place:
+        """Return how far the drain has got, as it last said."""
+        return self._drained
+
+    def room(self) -> tuple[int, int]:
+        """Return the bytes of the journal, and their bound."""
+        return self._journal.used_bytes, self._journal.limit_bytes
+
+    def accepted_last(self) -> bool:
+        """Return True unless the last try to make a ping durable failed."""
+        return self._accepting
+
     def verdict(self, place: Place, verdict: wire.Verdict) -> None:
         """Answer the ping that ends at `place`, if it still waits."""
         waiting = self._verdicts.pop(place, None)
@@ -119,7 +141,7 @@ class Intake:
             waiting[0](_VERDICTS[verdict])
 
     def dwell_seconds(self) -> float:
-        """Return the age of the oldest ping of this run that is not in the database."""
+        """Return the age of the oldest ping that is not in the database."""
         return time.monotonic() - self._undrained[0][1] if self._undrained else 0.0
 
     def queued(self) -> int:
@@ -155,6 +177,7 @@ class Intake:
                         item.answered(BUSY)
                     continue
                 self.taken_total += len(batch)
+                self.tally.committed(len(batch), sum(len(item.frame) for item in batch))
                 self._note_undrained(end, len(batch))
                 self._answer(batch, end)
                 self.on_end(end, received_before)
@@ -174,16 +197,23 @@ class Intake:
     async def _append(self, frames: bytes) -> Place | None:
         loop = asyncio.get_running_loop()
         try:
-            end = await loop.run_in_executor(self._thread, self._journal.append, frames)
+            end = await loop.run_in_executor(self._thread, self._durable, frames)
         except JournalError as error:
             self._refused(error)
             return None
         self._accepting = True
         return end
 
+    def _durable(self, frames: bytes) -> Place:
+        begin = time.perf_counter()
+        end = self._journal.append(frames)
+        self.tally.commit_seconds.observe(time.perf_counter() - begin)
+        return end
+
     def _refused(self, error: JournalError) -> None:
+        kind = "full" if isinstance(error, JournalFull) else "broken"
+        self.tally.journal_refusals[kind] += 1
         if self._accepting:
-            kind = "full" if isinstance(error, JournalFull) else "broken"
             log.error("journal refuses pings kind=%s reason=%s", kind, error)
         self._accepting = False
 

@@ -106,7 +106,7 @@ class Journal:
     ) -> None:
         self._directory, self._slot = directory, slot
         # The segment that is written stays: it has to leave room for others.
-        self._limit_bytes, self._segment_bytes = limit_bytes, min(segment_bytes, limit_bytes // 4)
+        self.limit_bytes, self._segment_bytes = limit_bytes, min(segment_bytes, limit_bytes // 4)
         self._may_move = may_move
         directory.mkdir(parents=True, exist_ok=True)
         self._lock = self._locked()
@@ -144,7 +144,7 @@ class Journal:
         if not self._has_room(len(frames)):
             self.measure()
             if not self._has_room(len(frames)):
-                raise JournalFull(f"journal has {self.used_bytes} of {self._limit_bytes} bytes")
+                raise JournalFull(f"journal has {self.used_bytes} of {self.limit_bytes} bytes")
         if self._handle is None or self._offset >= self._segment_bytes:
             self.roll()
         assert self._handle is not None
@@ -190,8 +190,8 @@ class Journal:
 
     def _has_room(self, size: int) -> bool:
         # Full is full for every ping: a small one does not slip in behind a refused one.
-        reserve = max(size, min(self._limit_bytes // 10, 2**20)) + HEADER_BYTES
-        return self.used_bytes + reserve <= self._limit_bytes
+        reserve = max(size, min(self.limit_bytes // 10, 2**20)) + HEADER_BYTES
+        return self.used_bytes + reserve <= self.limit_bytes
 
     def _abandon(self) -> None:
         if self._handle is not None:

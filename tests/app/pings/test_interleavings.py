@@ -198,7 +198,7 @@ def _story(check: Check) -> dict[str, object]:
     flips = check.flips.order_by("at", "new_status")
     return {
         "state": check.state,
-        "lines": [(*line[:-1], bytes(line[-1])) for line in lines],
+        "lines": [(*line[:-1], bytes(line[-1] or b"")) for line in lines],
         "numbers": sorted(check.pings.values_list("n", flat=True)),
         "flips": list(flips.values_list("at", "old_status", "new_status", "reason")),
     }
