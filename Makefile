@@ -49,6 +49,10 @@ bench-deploy: setup ## Count what clients lose while releases go out (as root): 
 bench-tls: setup ## Measure what handshakes cost a balancer, on a lab of its own (as root)
 	@tests/bench/on_a_lab tests.bench.handshakes
 
+.PHONY: bench-cron
+bench-cron: setup ## Replay an hour's boundary of cron traffic: SVG=FILE draws its queue
+	$(BIN)/python -m tests.bench.cron $(if $(SVG),--svg $(SVG))
+
 .PHONY: format
 format: setup ## Bring the code into its one format
 	$(BIN)/ruff check --fix
