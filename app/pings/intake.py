@@ -171,13 +171,14 @@ class Intake:
                 batch, self._queue, self._queued_bytes = self._queue, [], 0
                 # Whatever was received before now is in this batch or before it.
                 received_before = self._now_us()
-                end = await self._append(b"".join(item.frame for item in batch))
+                frames = b"".join(item.frame for item in batch)
+                end = await self._append(frames)
                 if end is None:
                     for item in batch:
                         item.answered(BUSY)
                     continue
                 self.taken_total += len(batch)
-                self.tally.committed(len(batch), sum(len(item.frame) for item in batch))
+                self.tally.committed(len(batch), len(frames))
                 self._note_undrained(end, len(batch))
                 self._answer(batch, end)
                 self.on_end(end, received_before)
