@@ -57,6 +57,10 @@ bench-tls: setup ## Measure what handshakes cost a balancer, on a lab of its own
 torture: setup ## Hurt the ping path in every way and count what is lost (as root): CASE=, SEED=, JSON=FILE
 	@$(BIN)/python -m tests.torture --case "$(CASE)" --seed "$(or $(SEED),1)" --json "$(JSON)"
 
+.PHONY: bench-cron
+bench-cron: setup ## Replay an hour's boundary of cron traffic: SVG=FILE draws its queue
+	$(BIN)/python -m tests.bench.cron $(if $(SVG),--svg $(SVG))
+
 .PHONY: format
 format: setup ## Bring the code into its one format
 	$(BIN)/ruff check --fix
@@ -67,8 +71,9 @@ requirements: ## Pin the newest versions that requirements/*.in allow
 	@requirements/pin
 
 .PHONY: docs
-docs: setup ## Write the table of docs/settings.md anew
+docs: setup ## Write the tables of docs/settings.md and docs/metrics.md anew
 	$(BIN)/python -m tests.app.settings_table
+	$(BIN)/python -m tests.app.metrics.metrics_table
 
 .PHONY: golden
 golden: setup ## Write what the fleet's hosts would get anew, to be reviewed like code

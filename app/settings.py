@@ -107,6 +107,7 @@ MIN_PERIOD_SECONDS = env.whole(
 PING_BODY_LIMIT = env.whole("PING_BODY_LIMIT", 100_000, "Bytes kept of a ping's body.", most=10**6)
 PING_LOG_LIMIT = env.whole("PING_LOG_LIMIT", 1_000, "Pings kept for each check.", least=1)
 CHECK_LIMIT = env.whole("CHECK_LIMIT", 10_000, "Checks in a project; create=1 may double it.")
+METRICS_TOKEN = env.text("METRICS_TOKEN", "", "Shows /-/metrics to whoever sends it as a bearer.")
 RECEIVER_SLOT = env.whole(
     "RECEIVER_SLOT", 0, "Which journal of this server a receiver writes.", most=999
 )

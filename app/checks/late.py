@@ -143,18 +143,16 @@ def refold(rules: Rules, state: State, history: History, events: Sequence[Event]
     if told:
         flips = _after_told(told[-1], flips, folded.status, lines[-1].received_at)
         folded = replace(folded, status_since=(flips or told)[-1].at)
+    # Whole flips are compared: one from another status is another one. People are not told of
+    # a flip from new to up, but they are of the same one from down.
     waiting = [known.flip for known in since if not known.told]
-    keys, known_keys = {_key(flip) for flip in flips}, {_key(known.flip) for known in since}
+    known_flips = {known.flip for known in since}
     return Refold(
         counted(folded, n_pings),
         recorded,
-        insert=tuple(flip for flip in flips if _key(flip) not in known_keys),
-        delete=tuple(flip for flip in waiting if _key(flip) not in keys),
+        insert=tuple(flip for flip in flips if flip not in known_flips),
+        delete=tuple(flip for flip in waiting if flip not in flips),
     )
-
-
-def _key(flip: StatusFlip) -> tuple[datetime, Status]:
-    return flip.at, flip.new
 
 
 def _lines(state: State, history: History, recorded: Sequence[Recorded]) -> list[Logged]:

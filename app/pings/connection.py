@@ -52,6 +52,9 @@ class Server(Protocol):
     async def health(self, name: str) -> Answer:
         """Answer a request below HEALTH_PREFIX."""
 
+    def refused(self, answer: Answer, url: bytes = b"") -> None:
+        """Note a request that is answered with an error."""
+
     def reserve(self, size: int) -> bool:
         """Reserve memory for a body; False when too much is held already."""
 
@@ -210,11 +213,17 @@ class Connection(asyncio.Protocol):
         like, self._again = self._again, None
         if like is None or self._transport.is_closing():
             return
-        self._transport.write(like.ok if answer is protocol.OK else self._packed(answer, like))
+        if answer is protocol.OK:
+            self._transport.write(like.ok)
+        else:
+            self._server.refused(answer)
+            self._transport.write(self._packed(answer, like))
         if self._ending or self._exchanges:
             self._flush()
 
     def _answered(self, exchange: Exchange, answer: Answer) -> None:
+        if answer.status >= 400:
+            self._server.refused(answer, exchange.url)
         exchange.answer = self._packed(answer, exchange)
         size = len(exchange.body) if self._reserved else 0
         exchange.body = bytearray()

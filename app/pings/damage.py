@@ -1,6 +1,7 @@
 """Bytes of a journal that are no whole frame: this is where they are told, counted and kept.
 
 JOURNAL_DIR/<slot>/damaged/<segment>-<begin>-<end>    a copy of them, for a person
+JOURNAL_DIR/<slot>/damaged/<segment>-<begin>-<end>.torn    the same of a torn end
 
 Damage is acknowledged pings that are lost. A torn end is the rest of a write that a crash
 cut off: its pings were never acknowledged, and nothing is lost with it.
@@ -16,6 +17,7 @@ log = logging.getLogger(__name__)
 MOST_KEPT_BYTES = 64 * 2**20  # of a journal, over all copies: what is beyond is not kept
 MOST_KEPT = 1_000
 _BLOCK_BYTES = 2**20
+TORN = ".torn"
 
 
 class Damage(NamedTuple):
@@ -28,8 +30,9 @@ class Damage(NamedTuple):
 
 def report(directory: Path, path: Path, damage: Damage) -> None:
     """Alarm once and keep a copy. `path` may end before the damage does: bytes are missing."""
-    if not _is_told(directory, damage):
-        kept = _keep(directory, path, damage)
+    aside = _aside(directory, damage)
+    if not aside.exists():
+        kept = _keep(aside, path, damage)
         log.critical(
             "journal damage passed over segment=%d offset=%d bytes=%d kept=%d see=%s",
             *damage, kept, "docs/runbooks/journal.md",
@@ -38,18 +41,17 @@ def report(directory: Path, path: Path, damage: Damage) -> None:
 
 def report_torn(directory: Path, path: Path, torn: Damage) -> None:
     """Say once that a write was cut off by a crash, and keep a copy."""
-    if not _is_told(directory, torn):
-        kept = _keep(directory, path, torn)
+    aside = _aside(directory, torn).with_suffix(TORN)
+    if not aside.exists():
+        kept = _keep(aside, path, torn)
         log.warning("journal end was torn segment=%d offset=%d bytes=%d kept=%d", *torn, kept)
 
 
 def ends_at(directory: Path, segment: int, offset: int) -> bool:
     """Return True when damage that was reported ends there."""
-    return any((directory / "damaged").glob(f"{segment:016d}-*-{offset}"))
-
-
-def _is_told(directory: Path, damage: Damage) -> bool:
-    return _aside(directory, damage).exists()
+    ending = f"{segment:016d}-*-{offset}"
+    folder = directory / "damaged"
+    return any(folder.glob(ending)) or any(folder.glob(ending + TORN))
 
 
 def _aside(directory: Path, damage: Damage) -> Path:
@@ -57,9 +59,8 @@ def _aside(directory: Path, damage: Damage) -> Path:
     return directory / "damaged" / f"{segment:016d}-{offset}-{offset + length}"
 
 
-def _keep(directory: Path, path: Path, damage: Damage) -> int:
+def _keep(aside: Path, path: Path, damage: Damage) -> int:
     """Copy the bytes, as far as they are there and fit; return how many."""
-    aside = _aside(directory, damage)
     aside.parent.mkdir(exist_ok=True)
     kept = [one.stat().st_size for one in aside.parent.iterdir()]
     room = min(MOST_KEPT_BYTES - sum(kept), damage.length)

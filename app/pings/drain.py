@@ -22,6 +22,7 @@ from app.database import DATABASE_TROUBLE
 from app.pings import batches, directory_feed, pipeline, poison, retention, wire
 from app.pings.apply import Applied, PositionMovedError, swap
 from app.pings.batches import Step
+from app.pings.drain_figures import Figures
 from app.pings.drain_journals import Draining, Journals
 from app.pings.drain_links import Link, Links
 from app.pings.journal import JournalError, Place
@@ -41,6 +42,7 @@ class Drain:
     def __init__(self, links: Links) -> None:
         self._links = links
         self._journals = Journals()
+        self._figures = Figures()
         self._sleeper: wakeups.Sleeper | None = None
         self._is_connected = False
         self._retry_at, self._backoff = 0.0, 0.1
@@ -55,6 +57,7 @@ class Drain:
             if time.monotonic() >= self._retry_at:
                 with self._database():
                     has_more = self._round()
+            self._figures.tell(self._links, is_connected=self._is_connected)
             self._wait(0.0 if has_more else self._sleep_seconds())
 
     def _sleep_seconds(self) -> float:
@@ -137,6 +140,7 @@ class Drain:
             return False
         run = self._apply(draining, chain([first], steps))
         last = run.last or first
+        self._figures.run(run)
         self._after(draining, last.batch.end, run.done, link)
         self._said(draining, last.applied_before)
         self._say_drained(draining, link)
@@ -208,12 +212,15 @@ class Drain:
 
     def _keep_house(self, *, is_idle: bool) -> None:
         self._pruner.work(is_idle=is_idle)
+        self._figures.look(self._links, self._journals.all())
         if time.monotonic() - self._housekept_at < HOUSEKEEPING_SECONDS:
             return
         self._housekept_at = time.monotonic()
         for draining in self._journals.all():
-            if not draining.is_stuck:
-                retention.drop_segments(draining.directory, draining.place)
+            if not draining.is_stuck and retention.drop_segments(
+                draining.directory, draining.place
+            ):
+                self._figures.cut_short(draining)
 
 
 def run() -> None:

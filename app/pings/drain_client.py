@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import logging
+import time
 from pathlib import Path
 
 from app.pings import wire
 from app.pings.directory import Changes, save
 from app.pings.intake import Intake
 from app.pings.journal import Identity, Place
+from app.pings.receiver_figures import DrainSaid
 
 log = logging.getLogger(__name__)
 
@@ -21,9 +23,14 @@ class DrainClient:
     """Keeps a connection to the drain, and an intake's directory and verdicts current."""
 
     def __init__(
-        self, intake: Intake, identity: Identity, socket_path: Path, snapshot: Path
+        self,
+        intake: Intake,
+        identity: Identity,
+        socket_path: Path,
+        snapshot: Path,
+        said: DrainSaid,
     ) -> None:
-        self._intake, self._identity = intake, identity
+        self._intake, self._identity, self._said = intake, identity, said
         self._socket_path, self._snapshot = socket_path, snapshot
         self._writer: asyncio.StreamWriter | None = None
         intake.on_end = self._say_end
@@ -36,6 +43,7 @@ class DrainClient:
                 try:
                     await self._listen(reader)
                 finally:
+                    self._said.gone()
                     self._writer.close()
                     self._writer = None
             await asyncio.sleep(RECONNECT_SECONDS)
@@ -49,6 +57,7 @@ class DrainClient:
         assert self._writer is not None
         who = self._identity
         number = self._intake.directory.number
+        self._said.linked()
         self._writer.write(wire.pack(wire.Say.HELLO, who.journal.bytes, who.slot, number))
         self._intake.tick()
         unpacker = wire.Unpacker()
@@ -67,6 +76,8 @@ class DrainClient:
                 self._intake.directory.apply(Changes.unpacked(packed))
                 # Rarely, and a few milliseconds for 10,000 checks: not worth a thread.
                 save(self._snapshot, self._intake.directory)
+            case wire.Say.FIGURES, (tuple(figures),):
+                self._said.hear(figures, time.monotonic())
             case wire.Say.TICK, ():
                 self._intake.tick()
             case _:

@@ -8,13 +8,16 @@ from typing import Protocol
 
 import httptools
 
+from app import settings
 from app.checks.state import Event
 from app.env import Network
+from app.metrics.access import may_scrape
 from app.pings import protocol
 from app.pings.protocol import Answer, Request
 from app.pings.relay import Head, Relay
 
 HEALTH_PREFIX = "/-/"
+METRICS = "metrics"
 _LATER = datetime(1970, 1, 1, tzinfo=UTC)  # the intake sets the true time
 
 
@@ -63,7 +66,8 @@ class Health:
 def meaning(exchange: Exchange, peer: str, trusted: Sequence[Network]) -> Request | Health | Answer:
     """Return what is asked for; an answer when it is nothing that we have.
 
-    Health is private: only our own balancers see it, and nobody through them.
+    Health is private: only our own balancers see it, and nobody through them. Who may
+    see metrics is a rule of its own.
     """
     try:
         url = httptools.parse_url(exchange.url)
@@ -71,11 +75,25 @@ def meaning(exchange: Exchange, peer: str, trusted: Sequence[Network]) -> Reques
         return Answer(400, "invalid url")
     path, query = (url.path or b"/").decode("latin-1"), (url.query or b"").decode("latin-1")
     if path.startswith(HEALTH_PREFIX):
-        is_ours = protocol.is_trusted(peer, trusted) and not exchange.header(b"x-forwarded-for")
-        return Health(path.removeprefix(HEALTH_PREFIX)) if is_ours else protocol.NOT_FOUND
+        name = path.removeprefix(HEALTH_PREFIX)
+        is_ours = _may_scrape if name == METRICS else _may_ask
+        return Health(name) if is_ours(exchange, peer, trusted) else protocol.NOT_FOUND
     if not path.startswith(protocol.PREFIX):
         return protocol.NOT_FOUND
     return protocol.parse(path.removeprefix(protocol.PREFIX), query) or protocol.NOT_FOUND
+
+
+def _may_ask(exchange: Exchange, peer: str, trusted: Sequence[Network]) -> bool:
+    return protocol.is_trusted(peer, trusted) and not exchange.header(b"x-forwarded-for")
+
+
+def _may_scrape(exchange: Exchange, peer: str, _trusted: Sequence[Network]) -> bool:
+    return may_scrape(
+        settings.METRICS_TOKEN,
+        peer=peer,
+        forwarded_for=exchange.header(b"x-forwarded-for"),
+        authorization=exchange.header(b"authorization"),
+    )
 
 
 def event(exchange: Exchange, ping: Request, peer: str, trusted: Sequence[Network]) -> Event:

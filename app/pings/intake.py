@@ -10,6 +10,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
+from datetime import datetime
 from uuid import UUID
 
 from app.checks.state import Event
@@ -27,6 +28,7 @@ from app.pings.protocol import (
     Answer,
     Request,
 )
+from app.pings.tally import Tally
 
 log = logging.getLogger(__name__)
 
@@ -54,11 +56,13 @@ class Intake:
     def __init__(self, journal: Journal, directory: Directory) -> None:
         self.directory = directory
         self.taken_total = 0
+        self.tally = Tally()
         self._journal = journal
-        self._thread = JournalThread(journal, self._committed)
+        self._thread = JournalThread(journal, self._committed, self.tally.commit_seconds.observe)
         self._queue: list[_Queued] = []
         self._queued_bytes = 0
         self._batch: list[_Queued] = []
+        self._batch_bytes = 0
         self._received_before_us = 0
         self._is_committing = False
         self._when_idle: list[asyncio.Future[None]] = []
@@ -124,6 +128,26 @@ class Intake:
         while self._undrained and self._undrained[0][0] <= place:
             self._undrained_count -= self._undrained.popleft()[2]
 
+    def note_old(self, end: Place, received_at: datetime | None) -> None:
+        """Note since when pings up to `end` wait that an earlier run took; None: none does."""
+        if self._undrained and self._undrained[0][0] <= end:
+            self._undrained.popleft()
+        if received_at is not None and self._drained < end:
+            age_seconds = max(time.time() - received_at.timestamp(), 0.0)
+            self._undrained.appendleft((end, time.monotonic() - age_seconds, 0))
+
+    def drained_place(self) -> Place:
+        """Return how far the drain has got, as it last said."""
+        return self._drained
+
+    def room(self) -> tuple[int, int]:
+        """Return the bytes of the journal, and their bound."""
+        return self._journal.used_bytes, self._journal.limit_bytes
+
+    def accepted_last(self) -> bool:
+        """Return True unless the last try to make a ping durable failed."""
+        return self._accepting
+
     def verdict(self, place: Place, verdict: wire.Verdict) -> None:
         """Answer the ping that ends at `place`, if it still waits."""
         waiting = self._verdicts.pop(place, None)
@@ -132,7 +156,7 @@ class Intake:
             waiting[0](_VERDICTS[verdict])
 
     def dwell_seconds(self) -> float:
-        """Return the age of the oldest ping of this run that is not in the database."""
+        """Return the age of the oldest ping that is not in the database."""
         return time.monotonic() - self._undrained[0][1] if self._undrained else 0.0
 
     def queued(self) -> int:
@@ -170,11 +194,14 @@ class Intake:
         batch, self._queue, self._queued_bytes = self._queue, [], 0
         # Whatever was received before now is in this batch or before it.
         self._batch, self._received_before_us = batch, self._now_us()
-        self._thread.append(b"".join([item[0] for item in batch]))
+        frames = b"".join([item[0] for item in batch])
+        self._batch_bytes = len(frames)
+        self._thread.append(frames)
 
     def _committed(self, outcome: Outcome) -> None:
         """Begin the next commit, then answer those of this one."""
         batch, received_before_us = self._batch, self._received_before_us
+        size_bytes = self._batch_bytes
         if self._queue:
             self._commit()
         else:
@@ -186,6 +213,8 @@ class Intake:
         else:
             self._accepting = True
             self.taken_total += len(batch)
+            if batch:
+                self.tally.committed(len(batch), size_bytes)
             self._note_undrained(outcome, len(batch))
             self._answer(batch, outcome)
             self.on_end(outcome, received_before_us)
@@ -205,8 +234,9 @@ class Intake:
             self._undrained.append((end, now, count))
 
     def _refused(self, error: JournalError) -> None:
+        kind = "full" if isinstance(error, JournalFull) else "broken"
+        self.tally.journal_refusals[kind] += 1
         if self._accepting:
-            kind = "full" if isinstance(error, JournalFull) else "broken"
             log.error("journal refuses pings kind=%s reason=%s", kind, error)
         self._accepting = False
 

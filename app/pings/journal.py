@@ -108,7 +108,7 @@ class Journal:
     ) -> None:
         self._directory, self._slot = directory, slot
         # The segment that is written stays: it has to leave room for others.
-        self._limit_bytes, self._segment_bytes = limit_bytes, min(segment_bytes, limit_bytes // 4)
+        self.limit_bytes, self._segment_bytes = limit_bytes, min(segment_bytes, limit_bytes // 4)
         self._may_move = may_move
         directory.mkdir(parents=True, exist_ok=True)
         self._lock = self._locked()
@@ -151,7 +151,7 @@ class Journal:
             self.measure()
             if not self._has_room(len(frames)):
                 written = self._older_bytes + self._end.offset
-                raise JournalFull(f"journal has {written} of {self._limit_bytes} bytes")
+                raise JournalFull(f"journal has {written} of {self.limit_bytes} bytes")
         if self._segment is None or self._is_full(len(frames)):
             self.roll()
         assert self._segment is not None
@@ -174,7 +174,7 @@ class Journal:
         ended = self._end.offset if number == self._end.segment + 1 else 0
         header = segment_header(self.identity.journal, self._slot, number, ended)
         others = sum(_size(path) for other, path in known.items() if other != number)
-        room_bytes = max(min(self._segment_bytes, self._limit_bytes - others), HEADER_BYTES)
+        room_bytes = max(min(self._segment_bytes, self.limit_bytes - others), HEADER_BYTES)
         try:
             # One that could not be begun has nothing in it: it is tried again, or a
             # full disk would get a file more with every ping.
@@ -197,8 +197,8 @@ class Journal:
 
     def _has_room(self, size: int) -> bool:
         # Full is full for every ping: a small one does not slip in behind a refused one.
-        reserve = max(size, min(self._limit_bytes // 10, 2**20)) + HEADER_BYTES
-        return self._older_bytes + self._end.offset + reserve <= self._limit_bytes
+        reserve = max(size, min(self.limit_bytes // 10, 2**20)) + HEADER_BYTES
+        return self._older_bytes + self._end.offset + reserve <= self.limit_bytes
 
     def _is_full(self, size: int) -> bool:
         """Return True when frames go into the next segment: one is larger only for a batch."""

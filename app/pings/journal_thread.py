@@ -7,6 +7,7 @@ a pool with futures cost more than the pings of a small batch.
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from app.pings.journal import Journal, JournalBroken, JournalError, Place
@@ -17,10 +18,18 @@ Outcome = Place | JournalError
 
 
 class JournalThread:
-    """Appends to a journal; `appended` is called in the loop with where it ends, or why not."""
+    """Appends to a journal; `appended` is called in the loop with where it ends, or why not.
 
-    def __init__(self, journal: Journal, appended: Callable[[Outcome], None]) -> None:
-        self._journal, self._appended = journal, appended
+    `took` is told of each append's seconds, here in the thread.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        appended: Callable[[Outcome], None],
+        took: Callable[[float], None] = lambda _seconds: None,
+    ) -> None:
+        self._journal, self._appended, self._took = journal, appended, took
         self._loop: asyncio.AbstractEventLoop | None = None
         self._frames: bytes | None = None
         self._go = threading.Lock()  # taken: nothing to do
@@ -53,11 +62,14 @@ class JournalThread:
             self._loop.call_soon_threadsafe(self._appended, outcome)
 
     def _append(self, frames: bytes) -> Outcome:
+        begin = time.perf_counter()
         try:
-            return self._journal.append(frames)
+            end = self._journal.append(frames)
         except JournalError as error:
             return error
         except Exception as error:
             # A fault of ours must not leave the clients without an answer.
             log.exception("journal append failed bytes=%d", len(frames))
             return JournalBroken(f"{type(error).__name__}: {error}")
+        self._took(time.perf_counter() - begin)
+        return end

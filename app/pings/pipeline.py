@@ -40,10 +40,14 @@ class _NeedsMore(Exception):
 
 @dataclass(slots=True)
 class Run:
-    """What a run of batches did. `last` is the last step that is committed."""
+    """What a run of batches did. `last` is the last step that is committed.
+
+    `batches` has the pings of each, and the seconds it took.
+    """
 
     done: Applied = field(default_factory=Applied)
     last: Step | None = None
+    batches: list[tuple[int, float]] = field(default_factory=list)
 
 
 def apply_all(
@@ -58,11 +62,13 @@ def apply_all(
     until = time.monotonic() + RUN_SECONDS
     try:
         while (step := pipeline.step) is not None:
+            begin = time.monotonic()
             done = pipeline.apply(goes_on=lambda: time.monotonic() < until)
             if done is None:
                 done = ordinarily(step)
                 pipeline.step = None
             run.last = step
+            run.batches.append((len(step.batch.entries), time.monotonic() - begin))
             add(run.done, done)
     except (*DATABASE_TROUBLE, PositionMovedError) as error:
         if run.last is None:

@@ -50,11 +50,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer, whole but for the headers that every answer has."""
+    """An answer, whole but for the headers that every answer has.
+
+    `is_private`: no script of another site may read it in somebody's browser.
+    """
 
     status: int
     text: str
     retry_after_seconds: int | None = None
+    is_private: bool = False
 
 
 OK = Answer(200, "OK")
@@ -116,7 +120,7 @@ def answer_bytes(
         "Cache-Control: max-age=0, no-cache, no-store, must-revalidate, private",
         "X-Content-Type-Options: nosniff",
     ]
-    if answer.status < 300:
+    if answer.status < 300 and not answer.is_private:
         lines.append("Access-Control-Allow-Origin: *")
         if body_limit:
             lines.append(f"Ping-Body-Limit: {body_limit}")

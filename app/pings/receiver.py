@@ -21,10 +21,12 @@ from app.parent_death import end_with_parent
 from app.pings import directory, protocol
 from app.pings.connection import IDLE_SECONDS, Answering, Connection
 from app.pings.drain_client import DrainClient
-from app.pings.exchange import Exchange
+from app.pings.exchange import HEALTH_PREFIX, METRICS, Exchange
 from app.pings.intake import Intake
 from app.pings.journal import Journal, JournalError
+from app.pings.old_pings import OldPings
 from app.pings.protocol import Answer, Request
+from app.pings.receiver_figures import DrainSaid, page
 from app.pings.recurring import Like, Recurring
 
 log = logging.getLogger(__name__)
@@ -42,12 +44,13 @@ class Receiver:
         self.trusted = settings.TRUSTED_PROXIES
         self.pages_socket = pages_socket
         self.idle_deadline = time.monotonic() + IDLE_SECONDS
+        self.drain_said = DrainSaid()
         self._intake = intake
         self._recurring = Recurring(intake.journal, self.body_limit)
         self._connections: set[Connection] = set()
         self._most_connections = _most_connections()
         self._body_bytes = 0
-        self._logged_total = self._logged_queued = 0
+        self._logged_total, self._was_busy = 0, False
 
     def take(self, request: Request, event: Event, answered: Answering) -> None:
         """Take a ping."""
@@ -66,7 +69,10 @@ class Receiver:
         self._recurring.learn(peer, data, asked, ping, event)
 
     async def health(self, name: str) -> Answer:
-        """Answer `/-/prompt` and `/-/accepting`: 200 or 503."""
+        """Answer `/-/prompt` and `/-/accepting`: 200 or 503; and `/-/metrics`."""
+        if name == METRICS:
+            said = page(self._intake, self.drain_said, len(self._connections))
+            return Answer(200, said, is_private=True)
         if name == "prompt":
             is_well = self._intake.is_prompt()
         elif name == "accepting":
@@ -74,7 +80,12 @@ class Receiver:
         else:
             return protocol.NOT_FOUND
         word = f"{'' if is_well else 'not '}{name}"
-        return Answer(200 if is_well else 503, word)
+        return Answer(200 if is_well else 503, word, is_private=True)
+
+    def refused(self, answer: Answer, url: bytes = b"") -> None:
+        """Count a request for a ping that got an error."""
+        if not url.startswith(HEALTH_PREFIX.encode()):
+            self._intake.tally.refused[answer.status] += 1
 
     def reserve(self, size: int) -> bool:
         """Reserve memory for a body."""
@@ -104,15 +115,15 @@ class Receiver:
             connection.expire(now)
 
     def log_second(self) -> None:
-        """Log a line while there is traffic, and one more when the queue is empty again."""
+        """Log a line while there is traffic or a ping waits, and one more behind it."""
         taken, self._logged_total = (
             self._intake.taken_total - self._logged_total,
             self._intake.taken_total,
         )
         queued = self._intake.queued()
-        had_queued, self._logged_queued = self._logged_queued, queued
-        if taken or queued or had_queued:
-            dwell_ms = int(self._intake.dwell_seconds() * 1_000)
+        dwell_ms = int(self._intake.dwell_seconds() * 1_000)
+        was_busy, self._was_busy = self._was_busy, bool(taken or queued or dwell_ms)
+        if self._was_busy or was_busy:
             log.info("pings per_second=%d queued=%d dwell_ms=%d", taken, queued, dwell_ms)
 
     async def stop(self) -> None:
@@ -131,26 +142,32 @@ async def serve() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     slot = settings.RECEIVER_SLOT
+    directory_of_slot = settings.JOURNAL_DIR / str(slot)
     journal = Journal(
-        settings.JOURNAL_DIR / str(slot),
+        directory_of_slot,
         slot,
         limit_bytes=settings.JOURNAL_LIMIT_BYTES,
         segment_bytes=settings.SEGMENT_BYTES,
         # SQLite lies beside it: whoever moves one moves both.
         may_move=not settings.DATABASE_URL,
     )
-    snapshot = settings.JOURNAL_DIR / str(slot) / "directory"
+    snapshot = directory_of_slot / "directory"
     intake = Intake(journal, directory.load(snapshot))
     receiver = Receiver(intake, str(settings.RUN_DIR / "pages.sock"))
-    drain = DrainClient(intake, journal.identity, settings.RUN_DIR / "drain.sock", snapshot)
+    old = OldPings(directory_of_slot, journal.identity, journal.end, intake)
+    old.look()
+    drain = DrainClient(
+        intake, journal.identity, settings.RUN_DIR / "drain.sock", snapshot, receiver.drain_said
+    )
     server = await loop.create_server(
         lambda: Connection(receiver), sock=None, host=_hosts(), port=settings.PORT, backlog=2048
     )
-    tasks = [loop.create_task(drain.run()), loop.create_task(_each_second(receiver, drain))]
+    tasks = [loop.create_task(drain.run()), loop.create_task(_each_second(receiver, drain, old))]
     log.info("receiver ready port=%d slot=%d checks=%d", settings.PORT, slot, len(intake.directory))
     await stopping.wait()
     server.close()
     await receiver.stop()
+    old.look()
     await intake.close()
     for task in tasks:
         task.cancel()
@@ -158,10 +175,11 @@ async def serve() -> None:
             await task
 
 
-async def _each_second(receiver: Receiver, drain: DrainClient) -> None:
+async def _each_second(receiver: Receiver, drain: DrainClient, old: OldPings) -> None:
     while True:
         await asyncio.sleep(1)
         drain.tick()
+        old.look()
         receiver.sweep()
         receiver.log_second()
 

@@ -62,20 +62,23 @@ def droppable(
     return gone
 
 
-def drop_segments(directory: Path, drained: Place) -> None:
-    """Delete the segments that are safe in the database."""
+def drop_segments(directory: Path, drained: Place) -> bool:
+    """Delete the segments that are safe in the database; True when one went before its time."""
+    now = time.time()
     gone = droppable(
         segments(directory),
         drained,
-        time.time(),
+        now,
         keep_seconds=settings.JOURNAL_KEEP_SECONDS,
         limit_bytes=settings.JOURNAL_LIMIT_BYTES,
     )
     if not gone or not _is_on_disk():
-        return
+        return False
+    is_short = any(now - path.stat().st_mtime < settings.JOURNAL_KEEP_SECONDS for path in gone)
     for path in gone:
         path.unlink(missing_ok=True)
     log.info("journal segments dropped count=%d", len(gone))
+    return is_short
 
 
 def _is_on_disk() -> bool:

@@ -10,6 +10,7 @@ not arrive, or arrive late, cost time and never a ping: the journal has them.
                         (VERDICTS, [(segment, offset, verdict), ...])
                         (DIRECTORY, changes)              directory.Changes, packed
                         (TICK,)                           say END now
+                        (FIGURES, [sample, ...])          metrics.samples, packed; once a second
 
 Times are microseconds since 1970, UTC.
 """
@@ -34,6 +35,7 @@ class Say(IntEnum):
     VERDICTS = 4
     DIRECTORY = 5
     TICK = 6
+    FIGURES = 7
 
 
 class Verdict(IntEnum):

@@ -12,6 +12,7 @@ TOGETHER = {
     "tests/app/pages/test_accessibility.py",  # all pages, in Chromium, for everybody
     "tests/app/pages/test_keyboard.py",  # the pages that one works with
     "tests/app/pages/test_in_a_browser.py",  # all pages, in Chromium
+    "tests/app/pings/test_interleavings.py",  # journals, apply and late events, whatever happens
     "tests/app/pings/test_ping_path.py",  # receiver, journal, drain and database together
     "tests/app/web/test_style.py",  # the stylesheet
 }

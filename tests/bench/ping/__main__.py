@@ -18,7 +18,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app.pings.journal import write_whole
+from app.pings.segment import write_whole
 from tests.bench.ping import bounds, measured, table, turns
 from tests.bench.ping.databases import settings_of_postgresql
 from tests.bench.ping.durability import RATES
