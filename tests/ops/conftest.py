@@ -1,6 +1,6 @@
 """What tests of the operations kit may ask for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -8,11 +8,14 @@ import pytest
 from ops.fleets import find_fleet
 from ops.lab import faults, fleet, world
 from ops.lab.plan import HOSTS, Lab
+from ops.release.building import Release, build
 from ops.secrets import read_vault, vault_of
 from provisioning.fleet import Fleet
+from tests.architecture.tree import ROOT
 from tests.ops.labs import lab_of_a_test
 from tests.ops.operator import fab, watched_processes
 from tests.ops.rehearsal import Rehearsal
+from tests.ops.release.scratch import Scratch
 
 SECONDS = 480  # the first test that asks for a fleet waits until there is one
 
@@ -82,3 +85,15 @@ def roots(issued: Fleet, rehearsal: Rehearsal, tmp_path_factory: pytest.TempPath
     ask = ["curl", "-sSk", f"https://localhost:{world.ROOTS_PORT}/roots/0"]
     path.write_text(rehearsal.run("world", ask))
     return path
+
+
+@pytest.fixture(scope="session")
+def kept() -> Mapping[str, str]:
+    """Return the environment of a build; what it has built stays in build/ for the next run."""
+    return {"STILLHERE_RELEASES": str(ROOT / "build" / "releases")}
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory, kept: Mapping[str, str]) -> Release:
+    """Return the release of this checkout for both Pythons, built once a run."""
+    return build(root=Scratch(tmp_path_factory.mktemp("scratch")).root, environment=kept)

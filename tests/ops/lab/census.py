@@ -1,5 +1,6 @@
 """What is on the machine: this is where a lab's remains would be found."""
 
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -64,8 +65,8 @@ def _files(lab: Lab) -> Iterator[str]:
 def _cgroups(lab: Lab) -> Iterator[str]:
     top = cgroups.top(lab).parent
     for found in top.glob("stillhere-*"):
-        yield f"cgroup {found}"
-        yield from (f"cgroup {path}" for path in found.rglob("*") if path.is_dir())
+        # Another lab may be at work; os.walk passes over what goes while it looks.
+        yield from (f"cgroup {folder}" for folder, _, _ in os.walk(found))
 
 
 def _processes(lab: Lab) -> Iterator[str]:

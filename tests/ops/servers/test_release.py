@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from ops.fleets import find_fleet
+from ops.release import Release
 from provisioning.fleet import Fleet
 from tests.ops.labs import lab_of_a_test
 from tests.ops.operator import EMPTY, PENDING, fab, shown_plan
@@ -19,23 +20,23 @@ STATIC = "/srv/stillhere/static"
 
 
 def test_pings_pages_drain_and_notifier_run_on_the_newest_debian(
-    applied: Fleet, rehearsal: Rehearsal
+    applied: Fleet, rehearsal: Rehearsal, built: Release
 ) -> None:
-    _serves(applied, rehearsal, 13)
+    _serves(applied, rehearsal, built)
 
 
-def test_pings_pages_drain_and_notifier_run_on_the_older_debian() -> None:
+def test_pings_pages_drain_and_notifier_run_on_the_older_debian(built: Release) -> None:
     with lab_of_a_test(debian=12) as lab:
         rehearsal = Rehearsal(lab)
         fleet = find_fleet(str(rehearsal.inventory))
         done = fab("apply", "--fleet", str(fleet.path))
         assert done.returncode == 0, done.stdout + done.stderr
         assert shown_plan(fleet).returncode == EMPTY
-        _serves(fleet, rehearsal, 12)
+        _serves(fleet, rehearsal, built)
 
 
-def _serves(fleet: Fleet, rehearsal: Rehearsal, debian: int) -> None:
-    with release_on(rehearsal, "app1", debian):
+def _serves(fleet: Fleet, rehearsal: Rehearsal, release: Release) -> None:
+    with release_on(rehearsal, "app1", release):
         manage(rehearsal, "app1", "migrate", "--verbosity=0")
         manage(rehearsal, "app1", "check", "--deploy", "--fail-level=ERROR")
         shown = shown_plan(fleet)
@@ -111,8 +112,10 @@ def _static_files_are_cached_as_their_names_say(fleet: Fleet, rehearsal: Rehears
     assert "Content-Type: text/css" in for_ever
     assert "Cache-Control: no-cache" in curl(rehearsal, f"{pages}/web/plain.css", *https)
     rehearsal.run("app1", ["rm", "-r", f"{STATIC}/web"])
-    # What is not collected yet, the release itself has.
-    assert "HTTP/1.1 200" in curl(rehearsal, f"{pages}/web/app.css", *https)
+    # What was not brought beside the releases, the release itself has.
+    page = curl(rehearsal, f"{pages.removesuffix('/static')}/sign-in/", *https)
+    (style,) = re.findall(r'/static(/[^"]+\.[0-9a-f]{12}\.css)', page)
+    assert "HTTP/1.1 200" in curl(rehearsal, pages + style, *https)
     assert "HTTP/1.1 404" in curl(rehearsal, f"{pages}/web/none.css", *https)
 
 
