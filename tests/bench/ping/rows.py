@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.bench.ping import closed_loop, contenders, databases
 from tests.bench.ping.databases import Database
 from tests.bench.ping.measured import Sample
-from tests.bench.ping.service import Service
+from tests.bench.ping.service import Service, get
 from tests.bench.ping.spent import between, memory, spent
 
 WAYS = {"keep-alive": True, "close": False}
@@ -120,8 +120,8 @@ def django(
     server: contenders.Server, database: Database, paths: Path, seconds: float, connections: int
 ) -> Sample:
     """Load the plain Django view; what it answers is committed."""
-    closed_loop.load(server.port, paths, 1, connections=connections)  # every worker is warm
-    databases.settled(database)
+    for warm in paths.read_text("ascii").split()[: 5 * contenders.WORKERS]:
+        get(server.port, warm)
     database.clear()
     roots = server.roots | database.roots
     before = spent(roots, database.own)
