@@ -47,7 +47,7 @@ def _wait_until_full(stage: Stage) -> None:
         "the disk to be full", stage.logs, timeout_seconds=120,
     )  # fmt: skip
     time.sleep(FULL_SECONDS)
-    assert stage.ledger().refused
+    assert stage.ledger().refused, f"nothing was refused\n{stage.logs()}"
 
 
 CASES = (Case("disk-full", _stage, fill_disk, needs_root=True),)
