@@ -68,7 +68,7 @@ class DrainClient:
     def _heard(self, kind: int, *said: object) -> None:
         match kind, said:
             case wire.Say.DRAINED, (int(segment), int(offset)):
-                self._intake.drained(Place(segment, offset))
+                self._intake.undrained.drained(Place(segment, offset))
             case wire.Say.VERDICTS, (tuple(verdicts),):
                 for segment, offset, verdict in verdicts:
                     self._intake.verdict(Place(segment, offset), wire.Verdict(verdict))

@@ -13,6 +13,7 @@ from app.checks.state import Event
 from app.env import Network
 from app.metrics.access import may_scrape
 from app.pings import protocol
+from app.pings.bodies import Lease
 from app.pings.protocol import Answer, Request
 from app.pings.relay import Head, Relay
 
@@ -32,6 +33,28 @@ class Exchange:
     keep_alive: bool = False
     answer: bytes | None = None
     relay: Relay | None = None
+    lease: Lease | None = None
+    waits_to_be_asked: bool = False  # Expect: 100-continue
+
+    @property
+    def has_room(self) -> bool:
+        """Return True when its body may be read."""
+        return self.lease is None or self.lease.is_granted
+
+    def body_bytes(self, limit: int) -> int:
+        """Return how much of its body will be kept, at most."""
+        if self.header(b"transfer-encoding"):
+            return limit
+        length = self.header(b"content-length")
+        return min(int(length), limit) if length.isdecimal() else 0
+
+    def let_go(self) -> None:
+        """Give back what its body took; a relay is told that the client is gone."""
+        self.body = bytearray()
+        if self.lease is not None:
+            self.lease.release()
+        if self.relay is not None:
+            self.relay.abandon()
 
     def header(self, name: bytes) -> str:
         """Return a header's value ("" when absent, joined when repeated)."""

@@ -8,9 +8,7 @@ syncing happen in one thread, so that the event loop never waits for the disk.
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Callable
-from datetime import datetime
 from uuid import UUID
 
 from app.checks.state import Event
@@ -29,6 +27,7 @@ from app.pings.protocol import (
     Request,
 )
 from app.pings.tally import Tally
+from app.pings.undrained import Undrained
 
 log = logging.getLogger(__name__)
 
@@ -68,9 +67,7 @@ class Intake:
         self._when_idle: list[asyncio.Future[None]] = []
         self._last_us = 0
         self._accepting = True
-        self._drained = Place()
-        self._undrained: deque[tuple[Place, float, int]] = deque()
-        self._undrained_count = 0
+        self.undrained = Undrained()
         self._verdicts: dict[Place, tuple[Answered, asyncio.TimerHandle]] = {}
         self.on_end: Callable[[Place, int], None] = lambda _place, _time: None
 
@@ -122,24 +119,6 @@ class Intake:
         if not self._is_committing:
             self.on_end(self._journal.end, self._now_us())
 
-    def drained(self, place: Place) -> None:
-        """Note how far the drain has got."""
-        self._drained = max(self._drained, place)
-        while self._undrained and self._undrained[0][0] <= place:
-            self._undrained_count -= self._undrained.popleft()[2]
-
-    def note_old(self, end: Place, received_at: datetime | None) -> None:
-        """Note since when pings up to `end` wait that an earlier run took; None: none does."""
-        if self._undrained and self._undrained[0][0] <= end:
-            self._undrained.popleft()
-        if received_at is not None and self._drained < end:
-            age_seconds = max(time.time() - received_at.timestamp(), 0.0)
-            self._undrained.appendleft((end, time.monotonic() - age_seconds, 0))
-
-    def drained_place(self) -> Place:
-        """Return how far the drain has got, as it last said."""
-        return self._drained
-
     def room(self) -> tuple[int, int]:
         """Return the bytes of the journal, and their bound."""
         return self._journal.used_bytes, self._journal.limit_bytes
@@ -157,11 +136,11 @@ class Intake:
 
     def dwell_seconds(self) -> float:
         """Return the age of the oldest ping that is not in the database."""
-        return time.monotonic() - self._undrained[0][1] if self._undrained else 0.0
+        return self.undrained.oldest_seconds()
 
     def queued(self) -> int:
         """Return how many pings of this run are not in the database yet."""
-        return self._undrained_count + len(self._queue)
+        return self.undrained.count + len(self._queue)
 
     def is_prompt(self) -> bool:
         """Return True while pings reach the database without excessive delay."""
@@ -215,23 +194,13 @@ class Intake:
             self.taken_total += len(batch)
             if batch:
                 self.tally.committed(len(batch), size_bytes)
-            self._note_undrained(outcome, len(batch))
+            self.undrained.add(outcome, len(batch))
             self._answer(batch, outcome)
             self.on_end(outcome, received_before_us)
         if self._when_idle and not (self._is_committing and self._accepting):
             waiting, self._when_idle = self._when_idle, []
             for idle in waiting:
                 idle.set_result(None)
-
-    def _note_undrained(self, end: Place, count: int) -> None:
-        """Note a commit; those of a quarter of a second are one, or an outage would cost memory."""
-        now = time.monotonic()
-        self._undrained_count += count
-        if self._undrained and now - self._undrained[-1][1] < 0.25:
-            _, since, before = self._undrained.pop()
-            self._undrained.append((end, since, before + count))
-        else:
-            self._undrained.append((end, now, count))
 
     def _refused(self, error: JournalError) -> None:
         kind = "full" if isinstance(error, JournalFull) else "broken"

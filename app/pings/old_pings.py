@@ -34,11 +34,11 @@ class OldPings:
 
         Reads a frame of the journal while there are such pings and the drain has moved on.
         """
-        drained = self._intake.drained_place()
+        drained = self._intake.undrained.place
         if not self._is_over and (drained > self._start or not self._is_looked_at):
             self._start, self._is_looked_at = max(drained, self._start), True
             self._is_over = self._start >= self._end
-            self._intake.note_old(self._end, None if self._is_over else self._oldest())
+            self._intake.undrained.note_old(self._end, None if self._is_over else self._oldest())
         if drained > self._kept:
             self._keep(drained)
 

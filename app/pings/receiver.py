@@ -5,12 +5,14 @@ protocol -> intake -> journal -> (answer) ... drain
 
 import asyncio
 import contextlib
+import heapq
 import logging
 import resource
 import signal
 import socket
 import sys
 import time
+from operator import attrgetter
 from pathlib import Path
 
 import uvloop
@@ -18,7 +20,8 @@ import uvloop
 from app import settings
 from app.checks.state import Event
 from app.parent_death import end_with_parent
-from app.pings import directory, protocol
+from app.pings import bodies, directory, protocol
+from app.pings.bodies import Bodies
 from app.pings.connection import IDLE_SECONDS, Answering, Connection
 from app.pings.drain_client import DrainClient
 from app.pings.exchange import HEALTH_PREFIX, METRICS, Exchange
@@ -32,24 +35,27 @@ from app.pings.recurring import Like, Recurring
 log = logging.getLogger(__name__)
 
 MOST_CONNECTIONS = 10_000
-MOST_BODY_BYTES = 64 * 2**20
+MOST_UNACCEPTED = 2_048  # connections that the kernel holds for us
+KEPT_FILES = 64  # for the journal, the drain's link and what Python opens
 STOP_SECONDS = 1.5
 
 
 class Receiver:
     """One receiver process: its intake, its connections, its bounds."""
 
-    def __init__(self, intake: Intake, pages_socket: str | None) -> None:
+    def __init__(
+        self, intake: Intake, pages_socket: str | None, most_connections: int = MOST_CONNECTIONS
+    ) -> None:
         self.body_limit = settings.PING_BODY_LIMIT
         self.trusted = settings.TRUSTED_PROXIES
         self.pages_socket = pages_socket
         self.idle_deadline = time.monotonic() + IDLE_SECONDS
+        self.bodies = Bodies(bodies.MOST_BYTES)
         self.drain_said = DrainSaid()
         self._intake = intake
         self._recurring = Recurring(intake.journal, self.body_limit)
-        self._connections: set[Connection] = set()
-        self._most_connections = _most_connections()
-        self._body_bytes = 0
+        self._connections: dict[Connection, None] = {}  # oldest first
+        self._most_connections = most_connections
         self._logged_total, self._was_busy = 0, False
 
     def take(self, request: Request, event: Event, answered: Answering) -> None:
@@ -82,30 +88,32 @@ class Receiver:
         word = f"{'' if is_well else 'not '}{name}"
         return Answer(200 if is_well else 503, word, is_private=True)
 
-    def refused(self, answer: Answer, url: bytes = b"") -> None:
+    def refused(self, answer: Answer, url: bytes) -> None:
         """Count a request for a ping that got an error."""
         if not url.startswith(HEALTH_PREFIX.encode()):
             self._intake.tally.refused[answer.status] += 1
 
-    def reserve(self, size: int) -> bool:
-        """Reserve memory for a body."""
-        if self._body_bytes + size > MOST_BODY_BYTES:
-            return False
-        self._body_bytes += size
-        return True
-
-    def release(self, size: int) -> None:
-        """Give memory back."""
-        self._body_bytes -= size
-
     def opened(self, connection: Connection) -> bool:
-        """Note a connection; False when there are too many."""
-        self._connections.add(connection)
+        """Note a connection; False when there are too many that wait for us."""
+        if len(self._connections) >= self._most_connections:
+            self._make_room()
+        self._connections[connection] = None
         return len(self._connections) <= self._most_connections
 
     def closed(self, connection: Connection) -> None:
         """Forget a connection."""
-        self._connections.discard(connection)
+        self._connections.pop(connection, None)
+
+    def _make_room(self) -> None:
+        """Close some of those from which nothing has come for longest, so that pings get in."""
+        # Some at a time: looking at all of them costs more than a ping.
+        count = self._most_connections // 16 + 1
+        silent = [one for one in self._connections if one.waits_for_client]
+        for one in heapq.nsmallest(count, silent, key=attrgetter("deadline")):
+            del self._connections[one]
+            one.drop()
+        if silent:
+            log.warning("connections closed to make room count=%d", min(count, len(silent)))
 
     def sweep(self) -> None:
         """Close what took too long; once a second."""
@@ -153,14 +161,15 @@ async def serve() -> None:
     )
     snapshot = directory_of_slot / "directory"
     intake = Intake(journal, directory.load(snapshot))
-    receiver = Receiver(intake, str(settings.RUN_DIR / "pages.sock"))
+    most_connections, unaccepted = _connection_limits()
+    receiver = Receiver(intake, str(settings.RUN_DIR / "pages.sock"), most_connections)
     old = OldPings(directory_of_slot, journal.identity, journal.end, intake)
     old.look()
     drain = DrainClient(
         intake, journal.identity, settings.RUN_DIR / "drain.sock", snapshot, receiver.drain_said
     )
     server = await loop.create_server(
-        lambda: Connection(receiver), sock=None, host=_hosts(), port=settings.PORT, backlog=2048
+        lambda: Connection(receiver), host=_hosts(), port=settings.PORT, backlog=unaccepted
     )
     tasks = [loop.create_task(drain.run()), loop.create_task(_each_second(receiver, drain, old))]
     log.info("receiver ready port=%d slot=%d checks=%d", settings.PORT, slot, len(intake.directory))
@@ -194,13 +203,18 @@ def _hosts() -> list[str]:
     return ["127.0.0.1"]
 
 
-def _most_connections() -> int:
-    """Return how many connections fit below the limit of open files."""
+def _connection_limits() -> tuple[int, int]:
+    """Return how many connections fit below the limit of open files: taken, and not accepted yet.
+
+    A connection may need a second file, for its relay to the pages; and all that
+    the kernel holds may be accepted before the first of them is counted.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         soft = hard
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return min(MOST_CONNECTIONS, (soft - 64) // 2)
+    unaccepted = min(MOST_UNACCEPTED, soft // 8)
+    return min(MOST_CONNECTIONS, max((soft - KEPT_FILES - unaccepted) // 2, 1)), unaccepted
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from app.checks.state import Event
 from app.pings import protocol
+from app.pings.bodies import SMALL_BYTES
 from app.pings.exchange import Exchange
 from app.pings.frames import Template
 from app.pings.protocol import Request
@@ -66,7 +67,7 @@ class Recurring:
     ) -> None:
         """Remember a request, when `data` is all of it and nothing else.
 
-        One with a run id of its own is never the same again.
+        One with a run id of its own is never the same again, and a large body waits for room.
         """
         found = _CODE.match(data)
         head, end_of_head, body = data.partition(_END_OF_HEAD)
@@ -75,7 +76,7 @@ class Recurring:
         is_here = data.startswith(b"%b %b HTTP/1." % (exchange.method.encode(), exchange.url))
         # A line for each header: nothing in it is folded, or the end of an earlier request.
         is_plain = head.count(b"\n") == head.count(b"\r\n") == len(exchange.headers)
-        is_whole = end_of_head and body == exchange.body and len(body) <= self._body_limit
+        is_whole = end_of_head and body == event.body and len(body) <= SMALL_BYTES
         if not (is_here and is_plain and is_whole):
             return
         if any(name in _NEVER for name, _ in exchange.headers):

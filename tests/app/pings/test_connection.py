@@ -1,6 +1,7 @@
 """What a client may cost (app/pings/connection.py, request_parser.py)."""
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -10,7 +11,7 @@ from uuid import UUID
 import pytest
 import uvloop
 
-from app.pings import connection, journal, journal_reader, receiver
+from app.pings import connection, journal, journal_reader
 from app.pings.connection import Connection
 from app.pings.directory import Changes, Directory
 from app.pings.frames import Entry
@@ -116,43 +117,46 @@ def test_a_head_that_never_ends_is_cut_off(tmp_path: Path) -> None:
     uvloop.run(scenario())
 
 
-def test_bodies_together_take_no_more_memory_than_their_bound(
+def test_what_waits_for_us_is_not_closed_and_more_of_it_than_fits_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(receiver, "MOST_BODY_BYTES", 250_000)
-
     async def scenario() -> None:
         async with running(tmp_path) as run:
+            run.server._most_connections = 2
+            disk = threading.Event()
+            append = run.intake._journal.append
+            monkeypatch.setattr(
+                run.intake._journal, "append", lambda frames: disk.wait(5) and append(frames)
+            )
             held = [await run.open() for _ in range(2)]
             for _, writer in held:
-                writer.write(ping(body=b"x" * 120_000)[:-20_000])
+                writer.write(ping())
             await asyncio.sleep(0.1)
-            refused = await run.exchange(ping("Connection: close", body=b"x" * 90_000))
-            assert refused.startswith(b"HTTP/1.1 503 ")
-            assert b"Retry-After" in refused
+            assert (await run.exchange(b"")).startswith(b"HTTP/1.1 503 ")
+            disk.set()
             for reader, writer in held:
-                writer.write(b"x" * 20_000)
                 await reader.readuntil(b"\r\n\r\nOK")
                 writer.close()
-            await asyncio.sleep(0.05)
-            assert run.server._body_bytes == 0
-            taken = await run.exchange(ping("Connection: close", body=b"x" * 90_000))
-            assert taken.endswith(b"OK")
+            assert (await run.exchange(ping("Connection: close"))).endswith(b"OK")
 
     uvloop.run(scenario())
 
 
-def test_more_connections_than_fit_are_refused(tmp_path: Path) -> None:
+def test_a_new_client_gets_the_place_of_the_one_that_is_silent_for_longest(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with running(tmp_path) as run:
-            run.server._most_connections = 2
-            held = [await run.open() for _ in range(2)]
-            await asyncio.sleep(0.05)
-            assert (await run.exchange(b"")).startswith(b"HTTP/1.1 503 ")
-            for _, writer in held:
-                writer.close()
-            await asyncio.sleep(0.05)
+            run.server._most_connections = 3
+            first, second, third = [await run.open() for _ in range(3)]
+            for reader, writer in (third, first):
+                writer.write(ping())
+                await reader.readuntil(b"\r\n\r\nOK")
             assert (await run.exchange(ping("Connection: close"))).endswith(b"OK")
+            assert await asyncio.wait_for(second[0].read(-1), 5) == b""
+            for reader, writer in (third, first):
+                writer.write(ping())
+                await reader.readuntil(b"\r\n\r\nOK")
+            for _, writer in (first, second, third):
+                writer.close()
 
     uvloop.run(scenario())
 

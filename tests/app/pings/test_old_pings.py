@@ -55,7 +55,7 @@ class Run:
         return 10 * round(self.intake.dwell_seconds() / 10)
 
     def drained(self, place: Place) -> None:
-        self.intake.drained(place)
+        self.intake.undrained.drained(place)
         self.old.look()
 
 
@@ -100,7 +100,7 @@ def test_a_hint_that_says_nothing_leaves_the_oldest_ping_there_is(
 def test_new_pings_count_too(tmp_path: Path) -> None:
     write(tmp_path, 300)
     run = Run(tmp_path)
-    run.intake._note_undrained(Place(9, 100), 3)
+    run.intake.undrained.add(Place(9, 100), 3)
     assert (run.dwell(), run.intake.queued()) == (300, 3)
     run.drained(run.journal.end)
     assert run.intake.dwell_seconds() < 10

@@ -154,7 +154,7 @@ def test_a_form_for_pages_that_are_away_is_not_collected_in_memory(tmp_path: Pat
             writer.write(b"x" * 7_000_000)
             await asyncio.sleep(0.3)
             (held,) = run.server._connections
-            passed_on = held._exchanges[0].relay
+            passed_on = held._answers.requests[0].relay
             assert passed_on is not None
             assert len(passed_on._pending) < 1_000_000
             late = await asyncio.start_unix_server(_echo, run.server.pages_socket)
