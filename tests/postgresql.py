@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-_PORT = 5432  # of the socket's name only
+PORT = 5432  # of the socket's name only
 _QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
 
@@ -43,10 +43,10 @@ class Cluster:
 
     def create(self) -> None:
         """Make the files of the cluster."""
-        os.chown(self.directory, *_owner())
+        os.chown(self.directory, *owner())
         encoding = ("--encoding=UTF8", "--locale=C.UTF-8")
         who = ("--auth=trust", "--username=stillhere")
-        _run(["initdb", *who, *encoding, "--no-sync", f"--pgdata={self._data}"])
+        run(["initdb", *who, *encoding, "--no-sync", f"--pgdata={self._data}"])
 
     def start(self) -> None:
         """Start the server and make its database when it is not there yet."""
@@ -55,10 +55,10 @@ class Cluster:
             "listen_addresses=",
             f"unix_socket_directories={self.directory}",
         )
-        command = [str(_program("postgres")), "-D", str(self._data), "-p", str(_PORT)]
+        command = [str(program("postgres")), "-D", str(self._data), "-p", str(PORT)]
         for setting in settings:
             command += ["-c", setting]
-        uid, gid = _owner()
+        uid, gid = owner()
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=log, user=uid, group=gid, extra_groups=[]
@@ -87,7 +87,7 @@ class Cluster:
         raise ClusterError(f"PostgreSQL did not start:\n{(self.directory / 'log').read_text()}")
 
     def _has_database(self) -> bool:
-        psql = [str(_program("psql")), "-XAtq", "-h", str(self.directory), "-U", "stillhere"]
+        psql = [str(program("psql")), "-XAtq", "-h", str(self.directory), "-U", "stillhere"]
         ask = "SELECT count(*) FROM pg_database WHERE datname = 'stillhere'"
         answer = subprocess.run([*psql, "-c", ask, "postgres"], capture_output=True, check=False)
         if answer.returncode == 0 and answer.stdout.strip() == b"0":
@@ -110,7 +110,7 @@ def running_cluster(*settings: str, is_durable: bool = True) -> Iterator[Cluster
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _program(name: str) -> Path:
+def program(name: str) -> Path:
     versions = Path("/usr/lib/postgresql").glob(f"*/bin/{name}")
     newest = max(versions, key=lambda path: int(path.parts[4]), default=None)
     if newest is None:
@@ -118,17 +118,17 @@ def _program(name: str) -> Path:
     return newest
 
 
-def _owner() -> tuple[int, int]:
+def owner() -> tuple[int, int]:
     if os.geteuid() != 0:
         return os.geteuid(), os.getegid()
     postgres = pwd.getpwnam("postgres")
     return postgres.pw_uid, postgres.pw_gid
 
 
-def _run(command: Sequence[str]) -> None:
-    uid, gid = _owner()
+def run(command: Sequence[str]) -> None:
+    uid, gid = owner()
     done = subprocess.run(
-        [str(_program(command[0])), *command[1:]],
+        [str(program(command[0])), *command[1:]],
         user=uid,
         group=gid,
         extra_groups=[],
