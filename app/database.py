@@ -23,6 +23,12 @@ def as_worker() -> None:
         wrapper.is_worker = True
 
 
+def as_adopter() -> None:
+    """Have this thread's connection take the database that is there, known or not."""
+    wrapper: Any = connection
+    wrapper.takes_any = True
+
+
 def server() -> Server | None:
     """Return which server this thread is connected to; None with SQLite, or when it is not."""
     wrapper: Any = connection
@@ -30,3 +36,10 @@ def server() -> Server | None:
         return None
     found: Server | None = wrapper.server
     return found
+
+
+def check_primary() -> None:
+    """Raise NoServer when there is a later primary than the one a worker is connected to."""
+    wrapper: Any = connection
+    if connection.vendor == "postgresql":
+        wrapper.check_primary()

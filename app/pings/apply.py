@@ -14,6 +14,7 @@ from app.accounts.models import Project
 from app.checks import late, state
 from app.checks.models import Check, Flip, next_change
 from app.checks.schedule import ScheduleError
+from app.pings import orphans
 from app.pings.frames import Entry
 from app.pings.journal import Place
 from app.pings.journal_reader import Batch
@@ -60,8 +61,8 @@ def apply(position_id: int, batch: Batch, applied_before: datetime | None) -> Ap
         found = _resolve(batch.entries, done)
         loaded = store().load(sorted(found))
         missing = found.keys() - {check.code for check in loaded}
-        done.dropped += sum(len(found[code]) for code in missing)
-        changed = [_folded(check, found[check.code], done) for check in loaded]
+        done.dropped += orphans.keep(entry for code in missing for entry, _ in found[code])
+        changed = [folded(check, found[check.code], done) for check in loaded]
         store().write(changed)
         _say_verdicts(batch.entries, missing, done)
     return done
@@ -134,7 +135,8 @@ def _say_verdicts(
             done.verdicts.append((place, Verdict.EXISTS if is_there else Verdict.NOT_FOUND))
 
 
-def _folded(check: Loaded, entries: Sequence[tuple[Entry, Place]], done: Applied) -> Changed:
+def folded(check: Loaded, entries: Sequence[tuple[Entry, Place]], done: Applied) -> Changed:
+    """Return what its entries make of a check; what is not to be written is noted in `done`."""
     events = sorted((entry.event for entry, _ in entries), key=lambda event: event.received_at)
     try:
         changed = _judged(check, events)

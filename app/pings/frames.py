@@ -113,6 +113,12 @@ def decode(journal: UUID, data: bytes, *, offset: int = 0) -> Iterator[Whole | D
         yield Whole(found[0], offset + place)
 
 
+def frame_size(data: bytes, place: int) -> int:
+    """Return how long the frame at `place` says that it is; 0 when none begins there."""
+    magic, length, _ = _FRAME.unpack_from(data, place)
+    return FRAME_BYTES + int(length) if magic == MAGIC else 0
+
+
 def _frame(journal: UUID, data: bytes, place: int) -> tuple[Entry, int] | None:
     if len(data) - place < FRAME_BYTES:
         return None

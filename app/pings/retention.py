@@ -2,14 +2,16 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import F
 
+from app.pings import gone
 from app.pings.journal import Place, segments
-from app.pings.models import Ping
+from app.pings.models import Ping, Position
 
 log = logging.getLogger(__name__)
 
@@ -29,40 +31,66 @@ def prune_pings(check_id: int, up_to_n: int) -> bool:
     return len(ids) < MOST_PRUNED
 
 
+@dataclass(frozen=True, slots=True)
+class Dropping:
+    """The segments that may go. The last `early` of them are in the way and still wanted."""
+
+    paths: tuple[Path, ...] = ()
+    early: int = 0
+
+
 def droppable(
-    known: dict[int, Path], drained: Place, now: float, *, keep_seconds: int, limit_bytes: int
-) -> Sequence[Path]:
-    """Return the segments that may go: drained, and old enough or in the way.
+    known: dict[int, Path],
+    drained: Place,
+    safe: Place,
+    now: float,
+    *,
+    keep_seconds: int,
+    limit_bytes: int,
+) -> Dropping:
+    """Return the segments that may go: drained, old and `safe` on every standby, or in the way.
 
     The newest one always stays: its number must never be used again. Half the
     journal's bound is kept free for new pings, at the price of the older kept ones.
     """
-    drained_ones = [path for number, path in known.items() if number < drained.segment]
     sizes = {path: path.stat().st_size for path in known.values()}
-    total, gone = sum(sizes.values()), []
-    for path in drained_ones:
+    total, paths, early = sum(sizes.values()), list[Path](), 0
+    for number, path in known.items():
         is_old = now - path.stat().st_mtime >= keep_seconds
-        if not is_old and total <= limit_bytes // 2:
+        is_wanted = not is_old or number >= safe.segment
+        if number >= drained.segment or (is_wanted and total <= limit_bytes // 2):
             break
         total -= sizes[path]
-        gone.append(path)
-    return gone
+        paths.append(path)
+        early += is_wanted
+    return Dropping(tuple(paths), early)
 
 
-def drop_segments(directory: Path, drained: Place) -> None:
-    """Delete the segments that are safe in the database."""
-    gone = droppable(
+def drop_segments(directory: Path, position_id: int, drained: Place, safe: Place) -> None:
+    """Delete the segments that are not wanted any more, or have to go."""
+    dropping = droppable(
         segments(directory),
         drained,
+        safe,
         time.time(),
         keep_seconds=settings.JOURNAL_KEEP_SECONDS,
         limit_bytes=settings.JOURNAL_LIMIT_BYTES,
     )
-    if not gone or not _is_on_disk():
+    if not dropping.paths or not _is_on_disk():
         return
-    for path in gone:
+    gone.note(directory, dropping.paths)
+    for path in dropping.paths:
         path.unlink(missing_ok=True)
-    log.info("journal segments dropped count=%d", len(gone))
+    log.info("journal segments dropped count=%d", len(dropping.paths))
+    if dropping.early:
+        log.error(
+            "journal segments dropped early count=%d journal=%s: a failover may want them. "
+            "Is a standby away, or JOURNAL_LIMIT_BYTES too small?",
+            dropping.early,
+            directory.name,
+        )
+        early = F("dropped_early") + dropping.early
+        Position.objects.filter(pk=position_id).update(dropped_early=early)
 
 
 def _is_on_disk() -> bool:

@@ -90,6 +90,11 @@ def _hosts(servers: Sequence[Server]) -> str:
     return ", ".join(server.host for server in servers)
 
 
+def seen_path(data_dir: Path) -> Path:
+    """Return where a machine notes which database it has written to."""
+    return data_dir / "database-seen.json"
+
+
 def remembered(path: Path) -> Seen | None:
     """Return what was written down; None when nothing was. OperationalError for nonsense."""
     try:
