@@ -49,6 +49,8 @@ def connect(params: Params, seen: Seen | None, *, ask_all: bool) -> tuple[Any, S
             if not ask_all and _will_do(server, seen, must_write):
                 break
         servers = [server for _, server in found]
+        if ask_all and (away := len(single_hosts(params)) - len(servers)):
+            log.info("database hosts do not answer count=%d", away)
         best = choose(servers, seen, must_write=must_write)
     except BaseException:
         _close(found)
@@ -83,8 +85,7 @@ def single_hosts(params: Params) -> list[dict[str, Any]]:
 def _asked(params: Params) -> Iterator[tuple[Any, Server]]:
     """Yield a connection to each host that answers. OperationalError when none does."""
     trouble, is_any = None, False
-    singles = single_hosts(params)
-    for single in singles:
+    for single in single_hosts(params):
         raw = None
         try:
             with answers.within(float(single.get("connect_timeout") or CONNECT_SECONDS)):
@@ -92,8 +93,6 @@ def _asked(params: Params) -> Iterator[tuple[Any, Server]]:
                 server = _server(raw, single)
         except psycopg2.OperationalError as error:
             trouble = error
-            if len(singles) > 1:
-                log.info("database host does not answer host=%s", single.get("host", ""))
             if raw is not None:
                 _close([(raw, None)])
             continue
