@@ -112,7 +112,7 @@ def _of(directory: Path, identity: Identity) -> Outlook:
         return Outlook(directory.name, count(directory, identity, place), 0, since)
     lost = gone.pings_between(directory, max(place.segment, 1), min(kept)) if kept else 0
     pings = count(directory, identity, Place())
-    return Outlook(directory.name, pings, lost, since, starts_anew=is_dropped)
+    return Outlook(directory.name, pings, lost, since, starts_anew=place != Place())
 
 
 def _text(at: datetime | None) -> str:
