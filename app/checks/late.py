@@ -20,6 +20,7 @@ from app.checks.state import (
     Status,
     StatusFlip,
     apply,
+    counted,
     counts_after_hand,
     fold,
     meaning,
@@ -70,8 +71,12 @@ class Refold:
 
 def is_late(state: State, received_at: datetime) -> bool:
     """Return True when something at or after `received_at` is already in the state."""
-    known = (state.last_ping_at, state.last_start_at, state.status_since)
-    return any(moment is not None and received_at <= moment for moment in known)
+    ping, start, since = state.last_ping_at, state.last_start_at, state.status_since
+    return (
+        (ping is not None and received_at <= ping)
+        or (start is not None and received_at <= start)
+        or (since is not None and received_at <= since)
+    )
 
 
 def deliver(
@@ -79,12 +84,44 @@ def deliver(
 ) -> Refold:
     """Take in events of one check, in the order of their times: in order, or by a refold.
 
-    `history` is asked only when an event came late.
+    `history` is asked only when an event came late and may change something.
     """
-    if is_late(state, events[0].received_at):
+    if not is_late(state, events[0].received_at):
+        folded = fold(rules, state, events)
+        return Refold(folded.state, folded.recorded, folded.flips, ())
+    n_absorbed = _absorbed(rules, state, events)
+    late, rest = events[:n_absorbed], events[n_absorbed:]
+    if rest and is_late(state, rest[0].received_at):
         return refold(rules, state, history(), events)
-    folded = fold(rules, state, events)
-    return Refold(folded.state, folded.recorded, folded.flips, ())
+    recorded = _recorded(rules, state, late)
+    folded = fold(rules, counted(state, state.n_pings + len(late)), rest)
+    return Refold(folded.state, recorded + folded.recorded, folded.flips, ())
+
+
+def _absorbed(rules: Rules, state: State, events: Sequence[Event]) -> int:
+    """Return how many of the events, from the first on, came late and change nothing.
+
+    A success inside a time in which the check was up without a pause changes no state and
+    no flip, as long as no run is under way and none has ended with the last ping. After
+    an outage nearly all pings of a second server are such, and need no history.
+    """
+    last, since = state.last_ping_at, state.status_since
+    if state.status is not Status.UP or last is None or since is None:
+        return 0
+    if state.last_start_at is not None or state.last_duration is not None:
+        return 0
+    for place, event in enumerate(events):
+        is_within = since < event.received_at <= last
+        if not is_within or meaning(rules, state.status, event) is not Action.SUCCESS:
+            return place
+    return len(events)
+
+
+def _recorded(rules: Rules, state: State, events: Sequence[Event]) -> tuple[Recorded, ...]:
+    return tuple(
+        Recorded(event, state.n_pings + place, meaning(rules, state.status, event))
+        for place, event in enumerate(events, start=1)
+    )
 
 
 def refold(rules: Rules, state: State, history: History, events: Sequence[Event]) -> Refold:
@@ -93,14 +130,11 @@ def refold(rules: Rules, state: State, history: History, events: Sequence[Event]
     The result is that of in-order delivery, except that flips which were told
     are neither repeated nor undone: a correction follows them instead.
     """
-    recorded = tuple(
-        Recorded(event, state.n_pings + place, meaning(rules, state.status, event))
-        for place, event in enumerate(events, start=1)
-    )
-    counted = replace(state, n_pings=state.n_pings + len(recorded))
+    recorded = _recorded(rules, state, events)
+    n_pings = state.n_pings + len(recorded)
     lines = _lines(state, history, recorded)
     if len(lines) == len(history.lines):
-        return Refold(counted, recorded, (), ())
+        return Refold(counted(state, n_pings), recorded, (), ())
     # A late event changes nothing before its own time, whatever the rules are now.
     floor = min(line.event.received_at for line in recorded)
     folded, flips = _folded(rules, state, history, lines, floor)
@@ -112,7 +146,7 @@ def refold(rules: Rules, state: State, history: History, events: Sequence[Event]
     waiting = [known.flip for known in since if not known.told]
     keys, known_keys = {_key(flip) for flip in flips}, {_key(known.flip) for known in since}
     return Refold(
-        replace(folded, n_pings=counted.n_pings),
+        counted(folded, n_pings),
         recorded,
         insert=tuple(flip for flip in flips if _key(flip) not in known_keys),
         delete=tuple(flip for flip in waiting if _key(flip) not in keys),

@@ -22,16 +22,13 @@ from app.pings.models import Ping, Position
 from app.pings.protocol import Slug
 from app.pings.store import store
 from app.pings.store.rows import Changed, Loaded, wake_at
+from app.pings.store.rows import PositionMovedError as PositionMovedError
 from app.pings.wire import Verdict
 
 log = logging.getLogger(__name__)
 
 MOST_LINES_REFOLDED = 500
 PUT_ASIDE = timedelta(hours=1)
-
-
-class PositionMovedError(Exception):
-    """Somebody else moved this journal's position: the batch is not ours to apply."""
 
 
 @dataclass(slots=True)
@@ -137,7 +134,9 @@ def _say_verdicts(
 
 def folded(check: Loaded, entries: Sequence[tuple[Entry, Place]], done: Applied) -> Changed:
     """Return what its entries make of a check; what is not to be written is noted in `done`."""
-    events = sorted((entry.event for entry, _ in entries), key=lambda event: event.received_at)
+    events = [entry.event for entry, _ in entries]
+    if len(events) > 1:
+        events.sort(key=_received_at)
     try:
         changed = _judged(check, events)
     except ScheduleError:
@@ -151,6 +150,10 @@ def folded(check: Loaded, entries: Sequence[tuple[Entry, Place]], done: Applied)
     if changed.state.n_pings // 100 != check.state.n_pings // 100:
         done.to_prune.append((check.id, changed.state.n_pings - settings.PING_LOG_LIMIT))
     return changed
+
+
+def _received_at(event: state.Event) -> datetime:
+    return event.received_at
 
 
 def _judged(check: Loaded, events: Sequence[state.Event]) -> Changed:

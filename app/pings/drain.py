@@ -8,10 +8,10 @@ It says T (Position.applied_before) once a second, and at once when it is asked.
 import logging
 import signal
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import chain
 from types import FrameType
 
 from django.conf import settings
@@ -20,20 +20,24 @@ from django.db import Error, connection
 from app import wakeups
 from app.database import DATABASE_TROUBLE, check_primary
 from app.pings import (
+    batches,
     connecting,
     directory_feed,
-    journal_reader,
     orphan_return,
     orphans,
+    pipeline,
     poison,
     retention,
     wire,
 )
 from app.pings.apply import Applied, PositionMovedError, swap
+from app.pings.batches import Step
 from app.pings.drain_journals import Draining, Journals
 from app.pings.drain_links import Link, Links
 from app.pings.flushed import Flushed
 from app.pings.journal import JournalError, Place
+from app.pings.pruning import Pruner
+from app.pings.store import store
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +58,7 @@ class Drain:
         self._flushed = Flushed()
         self._retry_at, self._backoff = 0.0, 0.1
         self._directory_checked_at = self._housekept_at = 0.0
-        self._to_prune: deque[tuple[int, int]] = deque()
+        self._pruner = Pruner()
         self.is_stopping = False
 
     def run(self) -> None:
@@ -69,7 +73,7 @@ class Drain:
     def _sleep_seconds(self) -> float:
         if not self._is_connected:
             return max(self._retry_at - time.monotonic(), 0.0)
-        return 0.0 if self._to_prune else SAY_EACH_SECONDS / 2
+        return 0.0 if self._pruner.has_work else SAY_EACH_SECONDS / 2
 
     def _wait(self, seconds: float) -> None:
         with self._database():
@@ -135,27 +139,32 @@ class Drain:
         if draining.is_stuck:
             return False
         link = self._links.of(draining.identity.journal, draining.identity.slot)
-        until = (link.end or Place()) if link else None
+        steps = batches.steps(draining, link)
         try:
-            batch = journal_reader.read(
-                draining.directory, draining.identity, draining.place, until=until
-            )
+            first = next(steps)
         except JournalError as error:
             draining.stick(error)
             return False
-        is_all = link is not None and link.end is not None and batch.end >= link.end
-        applied_before = draining.newer(link.end_time if is_all and link else batch.newest())
-        if batch.end == batch.start:
-            self._say(draining, applied_before)
+        if first.batch.end == first.batch.start:
+            self._say(draining, first.applied_before)
             self._say_drained(draining, link)
             return False
-        done = poison.apply_around(
-            draining.directory, draining.identity, draining.position_id, batch, applied_before
-        )
-        self._after(draining, batch.end, done, link)
-        self._said(draining, applied_before)
+        run = self._apply(draining, chain([first], steps))
+        last = run.last or first
+        self._after(draining, last.batch.end, run.done, link)
+        self._said(draining, last.applied_before)
         self._say_drained(draining, link)
-        return not is_all
+        return not last.is_last
+
+    def _apply(self, draining: Draining, steps: Iterator[Step]) -> pipeline.Run:
+        """Apply what follows, at least the first step; what is not plain, ping by ping."""
+
+        def ordinarily(step: Step) -> Applied:
+            directory, identity = draining.directory, draining.identity
+            said = step.batch, step.applied_before
+            return poison.apply_around(directory, identity, draining.position_id, *said)
+
+        return pipeline.apply_all(draining.position_id, steps, store(), ordinarily)
 
     def _say_drained(self, draining: Draining, link: Link | None) -> None:
         """Tell the receiver how far its journal is applied, unless it knows."""
@@ -180,7 +189,7 @@ class Drain:
     def _take_in(self, done: Applied) -> None:
         if done.wakes_notifier:
             wakeups.wake(wakeups.NOTIFIER)
-        self._to_prune += done.to_prune
+        self._pruner.want(done.to_prune)
 
     def _say(self, draining: Draining, applied_before: datetime | None) -> None:
         """Say T when it is time, or when somebody asked."""
@@ -216,10 +225,7 @@ class Drain:
             link.directory_number = changes.number
 
     def _keep_house(self, *, is_idle: bool) -> None:
-        if is_idle and self._to_prune:
-            check_id, up_to_n = self._to_prune.popleft()
-            if not retention.prune_pings(check_id, up_to_n):
-                self._to_prune.append((check_id, up_to_n))
+        self._pruner.work(is_idle=is_idle)
         if time.monotonic() - self._housekept_at < HOUSEKEEPING_SECONDS:
             return
         self._housekept_at = time.monotonic()
@@ -242,5 +248,6 @@ def run() -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    pipeline.settle_memory()
     log.info("drain ready database=%s", connection.vendor)
     drain.run()

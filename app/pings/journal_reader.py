@@ -6,6 +6,7 @@ JournalError
 
 import logging
 import os
+import sys
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 
 # Several times the largest frame, so that a chunk always holds a whole one.
 CHUNK_BYTES = 8 * 2**20
+MOST_BYTES = 4 * CHUNK_BYTES
 
 
 class PlaceUnknown(JournalError):
@@ -31,6 +33,13 @@ class Batch:
     end: Place
     entries: list[tuple[Entry, Place]] = field(default_factory=list)
     damaged_bytes: int = 0
+    size_bytes: int = 0
+    most_entries: int = 2_000
+    most_bytes: int = MOST_BYTES
+
+    def is_full(self) -> bool:
+        """Return True when no more is to be read into it."""
+        return len(self.entries) >= self.most_entries or self.size_bytes >= self.most_bytes
 
     def newest(self) -> datetime | None:
         """Return when the last entry was received: no later one was received before it."""
@@ -54,32 +63,31 @@ def read(
     *,
     until: Place | None,
     most_entries: int = 2_000,
+    most_bytes: int = MOST_BYTES,
     chunk_bytes: int = CHUNK_BYTES,
 ) -> Batch:
-    """Read whole frames from `start` on, at most up to `until`.
+    """Read whole frames from `start` on, at most up to `until`: one, or what the bounds allow.
 
     `until` is what the live receiver says is on disk. None means that no
     receiver is there: then what is read is synced here before it is believed.
     Damage is kept aside, counted and passed over; its neighbours are not lost.
     """
     known = segments(directory)
-    batch = Batch(start, _found(directory, start, known))
-    while len(batch.entries) < most_entries and batch.end.segment in known:
+    end = _found(directory, start, known)
+    last = min(max(known, default=0), until.segment if until else sys.maxsize)
+    batch = Batch(start, end, most_entries=most_entries, most_bytes=most_bytes)
+    while not batch.is_full() and batch.end.segment in known:
         if until is not None and batch.end >= until:
             break
         chunk = _chunk(known, batch.end, until, chunk_bytes)
         before = batch.end
-        _take(batch, directory, identity, chunk, most_entries)
-        if len(batch.entries) >= most_entries:
-            break
+        _take(batch, directory, identity, chunk)
         if not chunk.reaches_end:
             # Nothing whole in a chunk is damage longer than a chunk: look further.
             chunk_bytes *= 2 if batch.end == before else 1
             continue
         following = batch.end.segment + 1
-        if not chunk.is_final or following > max(known):
-            break
-        if until is not None and following > until.segment:
+        if batch.is_full() or not chunk.is_final or following > last:
             break
         if following not in known and following not in segments(directory):
             if batch.end != batch.start:
@@ -144,14 +152,13 @@ def _chunk(known: dict[int, Path], place: Place, until: Place | None, chunk_byte
     return _Chunk(place, data, reaches_end, is_final)
 
 
-def _take(
-    batch: Batch, directory: Path, identity: Identity, chunk: _Chunk, most_entries: int
-) -> None:
+def _take(batch: Batch, directory: Path, identity: Identity, chunk: _Chunk) -> None:
     end_of_data = chunk.place.offset + len(chunk.data)
     for found in decode(identity.journal, chunk.data, offset=chunk.place.offset):
-        if len(batch.entries) >= most_entries:
+        if batch.is_full():
             return
         if isinstance(found, Whole):
+            batch.size_bytes += found.end - batch.end.offset
             batch.end = Place(chunk.place.segment, found.end)
             batch.entries.append((found.entry, batch.end))
             continue

@@ -18,17 +18,30 @@ log = logging.getLogger(__name__)
 MOST_PRUNED = 2_000
 
 
-def prune_pings(check_id: int, up_to_n: int) -> bool:
-    """Delete the check's pings with n <= `up_to_n`, at most MOST_PRUNED; True when done.
+def prune_pings(check_id: int, up_to_n: int, after_n: int = 0) -> int:
+    """Delete the check's pings with after_n < n <= up_to_n, at most MOST_PRUNED of them.
 
-    Rides on the unique index of (check, n).
+    Return up to which n nothing is left. Numbers have no gaps, so that a range of them
+    is a bound of rows; where it begins is looked up when `after_n` does not say it.
+    Both ride on the unique index of (check, n).
     """
-    if up_to_n <= 0:
-        return True
-    old = Ping.objects.filter(check_ref=check_id, n__lte=up_to_n)
-    ids = list(old.order_by("n").values_list("pk", flat=True)[:MOST_PRUNED])
-    Ping.objects.filter(pk__in=ids).delete()
-    return len(ids) < MOST_PRUNED
+    pings = Ping.objects.filter(check_ref=check_id)
+    if not after_n:
+        oldest = pings.order_by("n").values_list("n", flat=True).first()
+        after_n = up_to_n if oldest is None else min(oldest - 1, up_to_n)
+    reached = min(up_to_n, after_n + MOST_PRUNED)
+    if reached > after_n:
+        with connection.cursor() as cursor:
+            cursor.execute(_PRUNE, [check_id, after_n, reached])
+    return max(reached, after_n)
+
+
+_PRUNE = """
+DELETE FROM pings_ping
+WHERE check_id = %s
+  AND n > %s
+  AND n <= %s
+"""
 
 
 @dataclass(frozen=True, slots=True)

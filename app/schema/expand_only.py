@@ -25,6 +25,8 @@ from django.db.models import (
 )
 from django.db.models.functions import Now
 
+from app.schema.storage import SetFillfactor
+
 Model = tuple[str, str]  # app and name, as states know them
 
 _NAMED = "If it is safe all the same, name it: --allow {}."
@@ -189,6 +191,8 @@ _JUDGES: dict[type[Operation], Callable[[Any, _Case], Iterator[str]]] = {
     operations.SeparateDatabaseAndState: _separate,
     AddIndexConcurrently: lambda _operation, _case: iter(()),
     AddConstraintNotValid: lambda _operation, _case: iter(()),
+    # Counts for pages to come; nothing is written anew, and rows are read and written meanwhile.
+    SetFillfactor: lambda _operation, _case: iter(()),
 }
 _STATE_ONLY: tuple[type[Operation], ...] = (
     operations.AlterModelOptions,

@@ -1,109 +1,195 @@
-"""The drain's SQL for PostgreSQL: one statement a table, whatever the batch's size."""
+"""How the drain speaks to PostgreSQL (decision 20).
 
-from collections.abc import Sequence
+Statements are prepared once a session, and sent several in a message, with the
+driver's own cursor: Django's costs more than it gives here.
+"""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import OperationalError, connection
+from psycopg2 import Error, errors
 
-from app.pings.store.rows import (
-    COLUMNS,
-    PING_COLUMNS,
-    STATE_START,
-    Changed,
-    Loaded,
-    flip_values,
-    ping_values,
-    rules_of,
-    state_of,
-    written_state,
+from app.checks.models import microseconds
+from app.pings.store.rows import STATE_START, Changed, Loaded, Move, rules_of, state_of
+from app.pings.store.statement import Statement, binaries, plain, texts, times
+from app.pings.store.statements import (
+    BEGIN,
+    CHECKS,
+    FLIPS,
+    LOAD,
+    PINGS,
+    SESSION,
+    SWAP,
+    UNFLIP,
 )
 
-# Rides on the unique index of `code`. The order makes two drains lock alike.
-_LOAD = f"""
-SELECT {", ".join(COLUMNS)}
-FROM checks_check
-WHERE code = ANY(%s::uuid[])
-ORDER BY id
-FOR UPDATE
-"""  # noqa: S608 - our own column names
-
-_PINGS = f"""
-INSERT INTO pings_ping ({", ".join(PING_COLUMNS)})
-SELECT *
-FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::text[], %s::smallint[],
-            %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bytea[])
-"""  # noqa: S608
-
-# HOT as long as wake_at, the one indexed column here, stays what it was.
-_CHECKS = """
-UPDATE checks_check AS c
-SET status = v.status,
-    n_pings = v.n_pings,
-    last_ping_at = v.last_ping_at,
-    last_start_at = v.last_start_at,
-    last_start_rid = v.last_start_rid,
-    last_duration_us = v.last_duration_us,
-    status_since = v.status_since,
-    due_at = v.due_at,
-    down_at = v.down_at,
-    wake_at = v.wake_at
-FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::timestamptz[], %s::timestamptz[],
-            %s::uuid[], %s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[],
-            %s::timestamptz[])
-     AS v(id, status, n_pings, last_ping_at, last_start_at, last_start_rid, last_duration_us,
-          status_since, due_at, down_at, wake_at)
-WHERE c.id = v.id
-"""
-
-_FLIPS = """
-INSERT INTO checks_flip (check_id, at, old_status, new_status, reason)
-SELECT *
-FROM unnest(%s::bigint[], %s::timestamptz[], %s::text[], %s::text[], %s::text[])
-ON CONFLICT DO NOTHING
-"""
-
-_UNFLIP = """
-DELETE FROM checks_flip AS f
-USING unnest(%s::bigint[], %s::timestamptz[], %s::text[]) AS v(id, at, new_status)
-WHERE f.check_id = v.id
-  AND f.at = v.at
-  AND f.new_status = v.new_status
-  AND f.told_at IS NULL
-"""
+_Message = list[tuple[str, tuple[object, ...]]]
 
 
 def prepare() -> None:
-    """Let the drain's commits not wait for a standby: the journal has the pings."""
+    """Set a new session up: outside any transaction, once."""
+    prepared = [one.prepare for one in (LOAD, PINGS, CHECKS, FLIPS, UNFLIP, SWAP)]
     with connection.cursor() as cursor:
-        cursor.execute("SET synchronous_commit TO local")
+        cursor.execute("; ".join([*SESSION, "DEALLOCATE ALL", *prepared]))
 
 
 def load(codes: Sequence[UUID]) -> list[Loaded]:
     """Lock the checks of these codes in the order of their ids and return them."""
-    with connection.cursor() as cursor:
-        cursor.execute(_LOAD, [list(codes)])
-        return [
-            Loaded(
-                row[0],
-                row[1],
-                rules_of(*row[2:STATE_START]),
-                state_of(*row[STATE_START:-1]),
-                row[-1],
-            )
-            for row in cursor.fetchall()
-        ]
+    with _raw_cursor() as cursor:
+        cursor.execute(LOAD.alone, (plain(code.hex for code in codes),))
+        return _loaded(codes, cursor.fetchall())
 
 
 def write(changed: Sequence[Changed]) -> None:
     """Write the log's new lines, the flips and the states: at most four statements."""
-    with connection.cursor() as cursor:
-        _execute(cursor, _UNFLIP, [(c.id, f.at, f.new.value) for c in changed for f in c.delete])
-        _execute(cursor, _PINGS, list(ping_values(changed)))
-        _execute(cursor, _FLIPS, flip_values(changed))
-        _execute(cursor, _CHECKS, [(c.id, *written_state(c)) for c in changed])
+    with _raw_cursor() as cursor:
+        for statement, values in _written(changed):
+            cursor.execute(statement.alone, values)
 
 
-def _execute(cursor: Any, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    if rows:
-        cursor.execute(statement, [list(column) for column in zip(*rows, strict=True)])
+def begin(codes: Sequence[UUID]) -> list[Loaded]:
+    """Begin a transaction and do what `load` does: one message."""
+    message: _Message = [(BEGIN, ()), (LOAD.execute, _codes(codes))]
+    with _raw_cursor() as cursor:
+        _send(cursor, message)
+        return _loaded(codes, cursor.fetchall())
+
+
+def commit(
+    move: Move, changed: Sequence[Changed], following: Sequence[UUID] | None = None
+) -> list[Loaded]:
+    """Write, move the position and commit; begin with the `following` checks, if any: one message.
+
+    PositionMovedError, and nothing is written, when the position is elsewhere. After
+    another error the batch may or may not be committed: the position says it.
+    """
+    message: _Message = [(each.execute, values) for each, values in _written(changed)]
+    message += [(SWAP.execute, _swapped(move)), ("COMMIT", ())]
+    if following is not None:
+        message += [(BEGIN, ()), (LOAD.execute, _codes(following))]
+    with _raw_cursor() as cursor:
+        try:
+            _send(cursor, message)
+        except errors.DivisionByZero:
+            raise move.refused() from None
+        return [] if following is None else _loaded(following, cursor.fetchall())
+
+
+def abandon() -> None:
+    """Roll back what `begin` or `commit` left open; no error when the session is gone."""
+    with contextlib.suppress(Error), connection.connection.cursor() as cursor:
+        cursor.execute("ROLLBACK")
+
+
+@contextlib.contextmanager
+def _raw_cursor() -> Iterator[Any]:
+    """Give the driver's own cursor. Its errors become Django's."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        try:
+            with connection.connection.cursor() as cursor:
+                yield cursor
+        except (errors.FeatureNotSupported, errors.InvalidSqlStatementName) as error:
+            # The tables have changed under a prepared statement, or it is not there any
+            # more: no ping is to blame, and a new session prepares anew.
+            raise OperationalError(str(error)) from error
+
+
+def _send(cursor: Any, message: _Message) -> None:
+    """Send statements at once; the cursor has the result of the last one."""
+    statements = ";\n".join([statement for statement, _ in message])
+    cursor.execute(statements, [value for _, values in message for value in values] or None)
+
+
+def _codes(codes: Sequence[UUID]) -> tuple[object, ...]:
+    return (plain([code.hex for code in codes]),)
+
+
+def _swapped(move: Move) -> tuple[object, ...]:
+    at = None if move.applied_before is None else move.applied_before.isoformat()
+    old, new = move.old, move.new
+    return new.segment, new.offset, at, move.position_id, old.segment, old.offset
+
+
+def _written(changed: Sequence[Changed]) -> list[tuple[Statement, tuple[object, ...]]]:
+    """Return the statements that write, with their values; none for nothing."""
+    found: list[tuple[Statement, tuple[object, ...]]] = []
+    away = [(check.id, flip) for check in changed for flip in check.delete]
+    if away:
+        keys = plain(key for key, _ in away), times(flip.at for _, flip in away)
+        found.append((UNFLIP, (*keys, plain(flip.new for _, flip in away))))
+    if changed:
+        found.append((PINGS, _ping_arrays(changed)))
+    flips = [(check.id, flip) for check in changed for flip in check.insert]
+    if flips:
+        keys = plain(key for key, _ in flips), times(flip.at for _, flip in flips)
+        old, new = plain(flip.old for _, flip in flips), plain(flip.new for _, flip in flips)
+        found.append((FLIPS, (*keys, old, new, _reasons([flip.reason for _, flip in flips]))))
+    if changed:
+        found.append((CHECKS, _check_arrays(changed)))
+    return found
+
+
+def _reasons(reasons: Sequence[str]) -> str:
+    return texts(str(reason) for reason in reasons)
+
+
+def _ping_arrays(changed: Sequence[Changed]) -> tuple[str, ...]:
+    """Return the arrays of PING_COLUMNS."""
+    lines = [line for check in changed for line in check.recorded]
+    events = [line.event for line in lines]
+    return (
+        plain([check.id for check in changed for _ in check.recorded]),
+        plain([line.n for line in lines]),
+        times([event.received_at for event in events]),
+        "{" + ",".join([line.action for line in lines]) + "}",
+        plain([event.exit_status for event in events]),
+        plain([event.rid for event in events]),
+        texts([event.scheme for event in events]),
+        texts([event.method for event in events]),
+        texts([event.remote_addr for event in events]),
+        texts([event.user_agent for event in events]),
+        binaries([event.body for event in events]),
+    )
+
+
+def _check_arrays(changed: Sequence[Changed]) -> tuple[str, ...]:
+    states = [check.state for check in changed]
+    return (
+        plain([check.id for check in changed]),
+        "{" + ",".join([state.status for state in states]) + "}",
+        plain([state.n_pings for state in states]),
+        times([state.last_ping_at for state in states]),
+        times([state.last_start_at for state in states]),
+        plain([state.last_start_rid for state in states]),
+        plain([microseconds(state.last_duration) for state in states]),
+        times([state.status_since for state in states]),
+        times([state.due_at for state in states]),
+        times([state.down_at for state in states]),
+        times([check.wake_at for check in changed]),
+    )
+
+
+def _loaded(codes: Sequence[UUID], rows: Sequence[tuple[Any, ...]]) -> list[Loaded]:
+    return [
+        Loaded(
+            row[0], codes[row[1] - 1], rules_of(*row[2:STATE_START]), _state(row), _time(row[-1])
+        )
+        for row in rows
+    ]
+
+
+def _state(row: tuple[Any, ...]) -> Any:
+    status, n_pings, last_ping, last_start, rid, duration, *moments = row[STATE_START:-1]
+    return state_of(
+        status, n_pings, _time(last_ping), _time(last_start), rid, duration, *map(_time, moments)
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    # The session's zone is UTC. This is several times faster than the driver's own.
+    return None if text is None else datetime.fromisoformat(text)

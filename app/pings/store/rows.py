@@ -1,15 +1,15 @@
 """What the drain reads and writes of a check, whatever the database."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from app.checks.models import microseconds
 from app.checks.schedule import Kind, Schedule
 from app.checks.state import Recorded, Rules, State, Status, StatusFlip
+from app.pings.journal import Place
 
 # In the order of `rules_of` and `state_of`; the primary key and the code come first.
 RULE_COLUMNS = (
@@ -38,6 +38,15 @@ STATE_COLUMNS = (
     "due_at",
     "down_at",
 )
+TIME_COLUMNS = {
+    "last_ping_at",
+    "last_start_at",
+    "status_since",
+    "changed_by_hand_at",
+    "due_at",
+    "down_at",
+    "wake_at",
+}
 COLUMNS = ("id", "code", *RULE_COLUMNS, *STATE_COLUMNS, "wake_at")
 STATE_START = 2 + len(RULE_COLUMNS)
 PING_COLUMNS = (
@@ -55,7 +64,28 @@ PING_COLUMNS = (
 )
 
 
+class PositionMovedError(Exception):
+    """Somebody else moved this journal's position: the batch is not ours to apply."""
+
+
 @dataclass(frozen=True, slots=True)
+class Move:
+    """A journal's position, from the place where it has to be to the next one.
+
+    `applied_before` is stored as the position's T when it is given.
+    """
+
+    position_id: int
+    old: Place
+    new: Place
+    applied_before: datetime | None
+
+    def refused(self) -> PositionMovedError:
+        """Return the error of a position that is elsewhere."""
+        return PositionMovedError(f"position {self.position_id} is not at {self.old} any more")
+
+
+@dataclass(slots=True)
 class Loaded:
     """A check under its row's lock."""
 
@@ -66,7 +96,7 @@ class Loaded:
     wake_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Changed:
     """What is to be written of a check."""
 
@@ -78,7 +108,7 @@ class Changed:
     delete: Sequence[StatusFlip] = ()
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def rules_of(
     kind: str,
     period_seconds: int,
@@ -103,6 +133,9 @@ def rules_of(
     )
 
 
+_STATUS = {status.value: status for status in Status}
+
+
 def state_of(
     status: str,
     n_pings: int,
@@ -116,7 +149,7 @@ def state_of(
     duration = None if last_duration_us is None else timedelta(microseconds=last_duration_us)
     since, by_hand, due_at, down_at = times
     return State(
-        Status(status),
+        _STATUS[status],
         n_pings,
         last_ping_at,
         last_start_at,
@@ -126,44 +159,6 @@ def state_of(
         by_hand,
         due_at,
         down_at,
-    )
-
-
-def ping_values(changed: Sequence[Changed]) -> Iterator[tuple[Any, ...]]:
-    """Yield the values of PING_COLUMNS for every new line of the log."""
-    for check in changed:
-        for line in check.recorded:
-            event = line.event
-            yield (
-                check.id,
-                line.n,
-                event.received_at,
-                line.action.value,
-                event.exit_status,
-                event.rid,
-                event.scheme,
-                event.method,
-                event.remote_addr,
-                # PostgreSQL's text has no NUL.
-                event.user_agent.replace("\0", "\ufffd"),
-                event.body or None,
-            )
-
-
-def written_state(check: Changed) -> tuple[Any, ...]:
-    """Return what the drain writes of a state, in the order of the UPDATE statements."""
-    state = check.state
-    return (
-        state.status.value,
-        state.n_pings,
-        state.last_ping_at,
-        state.last_start_at,
-        state.last_start_rid,
-        microseconds(state.last_duration),
-        state.status_since,
-        state.due_at,
-        state.down_at,
-        check.wake_at,
     )
 
 

@@ -7,20 +7,25 @@ from uuid import UUID
 
 from django.db import connection
 
+from app.checks.models import microseconds
+from app.checks.state import Recorded
 from app.pings.store.rows import (
     COLUMNS,
     PING_COLUMNS,
     STATE_START,
+    TIME_COLUMNS,
     Changed,
     Loaded,
+    Move,
     flip_values,
-    ping_values,
     rules_of,
     state_of,
-    written_state,
 )
 
 _MOST_VARIABLES = 900  # SQLite's oldest limit is 999
+
+# As text: Django has taught sqlite3 to parse columns of this type, more slowly than we do.
+_SELECTED = ", ".join(f"{name} || ''" if name in TIME_COLUMNS else name for name in COLUMNS)
 
 _PINGS = f"""
 INSERT INTO pings_ping ({", ".join(PING_COLUMNS)})
@@ -55,6 +60,16 @@ WHERE check_id = ?
   AND told_at IS NULL
 """
 
+_SWAP = """
+UPDATE pings_position
+SET segment = ?,
+    "offset" = ?,
+    applied_before = COALESCE(?, applied_before)
+WHERE id = ?
+  AND segment = ?
+  AND "offset" = ?
+"""
+
 
 def prepare() -> None:
     """Let the drain's commits not wait for the disk: the journal has the pings.
@@ -76,7 +91,7 @@ def load(codes: Sequence[UUID]) -> list[Loaded]:
     for start in range(0, len(codes), _MOST_VARIABLES):
         some = [code.hex for code in codes[start : start + _MOST_VARIABLES]]
         marks = ", ".join("?" * len(some))
-        select = f"SELECT {', '.join(COLUMNS)} FROM checks_check WHERE code IN ({marks})"  # noqa: S608
+        select = f"SELECT {_SELECTED} FROM checks_check WHERE code IN ({marks})"  # noqa: S608
         rows += raw.execute(select, some).fetchall()
     return sorted(map(_loaded, rows), key=lambda check: check.id)
 
@@ -84,13 +99,82 @@ def load(codes: Sequence[UUID]) -> list[Loaded]:
 def write(changed: Sequence[Changed]) -> None:
     """Write the log's new lines, the flips and the states."""
     raw = _raw()
-    raw.executemany(
-        _UNFLIP,
-        [(c.id, _text(f.at), f.new.value) for c in changed for f in c.delete],
+    away = [(c.id, _text(f.at), f.new.value) for c in changed for f in c.delete]
+    if away:
+        raw.executemany(_UNFLIP, away)
+    raw.executemany(_PINGS, [_line(c.id, line) for c in changed for line in c.recorded])
+    flips = [(key, _text(at), *words) for key, at, *words in flip_values(changed)]
+    if flips:
+        raw.executemany(_FLIP, flips)
+    raw.executemany(_CHECK, [_state(check) for check in changed])
+
+
+def _line(check_id: int, line: Recorded) -> tuple[Any, ...]:
+    """Return the values of PING_COLUMNS."""
+    event = line.event
+    return (
+        check_id,
+        line.n,
+        _text(event.received_at),
+        line.action.value,
+        event.exit_status,
+        event.rid.hex if event.rid else None,
+        event.scheme,
+        event.method,
+        event.remote_addr,
+        event.user_agent.replace("\0", "\ufffd"),  # as in PostgreSQL
+        event.body or None,
     )
-    raw.executemany(_PINGS, map(_plain, ping_values(changed)))
-    raw.executemany(_FLIP, map(_plain, flip_values(changed)))
-    raw.executemany(_CHECK, [_plain((*written_state(c), c.id)) for c in changed])
+
+
+def _state(check: Changed) -> tuple[Any, ...]:
+    state = check.state
+    return (
+        state.status.value,
+        state.n_pings,
+        state.last_ping_at and _text(state.last_ping_at),
+        state.last_start_at and _text(state.last_start_at),
+        state.last_start_rid and state.last_start_rid.hex,
+        microseconds(state.last_duration),
+        state.status_since and _text(state.status_since),
+        state.due_at and _text(state.due_at),
+        state.down_at and _text(state.down_at),
+        check.wake_at and _text(check.wake_at),
+        check.id,
+    )
+
+
+def begin(codes: Sequence[UUID]) -> list[Loaded]:
+    """Begin a transaction and do what `load` does."""
+    with connection.wrap_database_errors:
+        _raw().execute("BEGIN IMMEDIATE")
+        return load(codes)
+
+
+def commit(
+    move: Move, changed: Sequence[Changed], following: Sequence[UUID] | None = None
+) -> list[Loaded]:
+    """Write, move the position and commit; begin with the `following` checks, if any.
+
+    PositionMovedError, and nothing is written, when the position is elsewhere.
+    """
+    old, new = move.old, move.new
+    at = None if move.applied_before is None else _text(move.applied_before)
+    with connection.wrap_database_errors:
+        raw = _raw()
+        swapped = (new.segment, new.offset, at, move.position_id, old.segment, old.offset)
+        if raw.execute(_SWAP, swapped).rowcount != 1:
+            raise move.refused()
+        write(changed)
+        raw.execute("COMMIT")
+    return [] if following is None else begin(following)
+
+
+def abandon() -> None:
+    """Roll back what `begin` or `commit` left open."""
+    raw = _raw()
+    if raw.in_transaction:
+        raw.execute("ROLLBACK")
 
 
 def _raw() -> Any:
@@ -99,25 +183,13 @@ def _raw() -> Any:
     return connection.connection
 
 
-def _plain(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(
-        _text(value)
-        if isinstance(value, datetime)
-        else value.hex
-        if isinstance(value, UUID)
-        else value
-        for value in values
-    )
-
-
 def _text(moment: datetime) -> str:
-    return str(moment.astimezone(UTC).replace(tzinfo=None))
+    # As str() of the naive time, which is what Django writes.
+    return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat(" ")[:-6]
 
 
-def _moment(value: Any) -> datetime | None:
-    # Django has taught sqlite3 to parse its columns, without a zone.
-    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return None if moment is None else moment.replace(tzinfo=UTC)
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text + "+00:00")
 
 
 def _loaded(row: tuple[Any, ...]) -> Loaded:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.checks.late import History, KnownFlip, Logged, Refold, deliver
+from app.checks.late import History, KnownFlip, Logged, Refold, deliver, is_late, refold
 from app.checks.schedule import Kind, Schedule
 from app.checks.state import (
     Action,
@@ -181,6 +181,57 @@ def test_an_event_older_than_the_log_at_hand_is_only_counted() -> None:
     done = deliver(RULES, state, [ping(0)], lambda: history)
     assert done.state == replace(state, n_pings=2)
     assert (done.insert, done.delete) == ((), ())
+
+
+def no_history() -> History:
+    raise AssertionError("nothing has to be looked up")
+
+
+def test_a_late_success_while_the_check_was_up_anyway_needs_no_history() -> None:
+    state = fold(RULES, State(), [ping(0), ping(8), ping(16)]).state
+    done = deliver(RULES, state, [ping(3), ping(9), ping(20)], no_history)
+    assert [line.n for line in done.recorded] == [4, 5, 6]
+    assert done.state == replace(fold(RULES, state, [ping(20)]).state, n_pings=6)
+    assert (done.insert, done.delete) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("before", "late"),
+    [
+        ([ping(1), ping(8)], ping(0)),  # it came up earlier than we knew
+        ([ping(1), ping(8)], ping(1)),
+        ([ping(1), ping(8)], ping(3, Action.FAIL)),
+        ([ping(1), ping(8)], ping(3, Action.START)),
+        ([ping(1), ping(2, Action.START), ping(4)], ping(3)),  # the run ended then
+        ([ping(1), ping(4), ping(5, Action.START)], ping(3)),
+        ([ping(1), ping(4, Action.FAIL)], ping(3)),
+    ],
+)
+def test_any_other_late_event_needs_its_history(before: list[Event], late: Event) -> None:
+    log = Log()
+    log.deliver(*before)
+    with pytest.raises(AssertionError, match="looked up"):
+        deliver(RULES, log.state, [late], no_history)
+
+
+@given(EVENTS, EVENTS)
+def test_what_needs_no_history_is_what_the_history_would_have_said(
+    known: list[Event], late: list[Event]
+) -> None:
+    log = Log()
+    for event in known:
+        log.deliver(event)
+    times = {event.received_at for event in known}
+    late = [event for event in late if event.received_at not in times]
+    if not late or not is_late(log.state, late[0].received_at):
+        return
+    try:
+        quick = deliver(RULES, log.state, late, no_history)
+    except AssertionError:
+        return
+    thorough = refold(RULES, log.state, log.history(), late)
+    assert (quick.state, quick.recorded) == (thorough.state, thorough.recorded)
+    assert (quick.insert, quick.delete) == (thorough.insert, thorough.delete)
 
 
 BATCHES = st.lists(st.integers(0, 5), max_size=12)

@@ -390,6 +390,15 @@ def test_pings_in_one_interval_are_answered_without_another_step(
         next_due(schedule, utc("2026-05-01T13:00"))
 
 
+def test_logs_that_are_folded_again_share_their_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    minutes = [utc(f"2026-05-01T{hour}:{minute}") for hour in (12, 13, 12) for minute in (10, 50)]
+    dues = [next_due(cron("*/30 * * * *"), minute) for minute in minutes]
+    monkeypatch.delattr(CronSim, "__next__")
+    for seconds in (0, 7.5, 59.999999):
+        again = [minute + timedelta(seconds=seconds) for minute in minutes]
+        assert [next_due(cron("*/30 * * * *"), after) for after in again] == dues
+
+
 def test_a_line_that_is_over_is_not_searched_again_with_every_ping(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -401,6 +410,7 @@ def test_a_line_that_is_over_is_not_searched_again_with_every_ping(
 
 def test_the_memory_is_bounded() -> None:
     assert module._lines.cache_info().maxsize == 8192
+    assert module._found_by_minute.cache_info().maxsize == 16_384
 
 
 # --- what is refused

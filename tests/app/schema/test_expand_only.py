@@ -15,6 +15,7 @@ from django.db.migrations.state import ModelState, ProjectState
 from django.db.models.functions import Now, Random
 
 from app.schema.expand_only import refusals
+from app.schema.storage import SetFillfactor
 
 CHECK = models.CheckConstraint(condition=models.Q(size__gt=0), name="shoe_has_size")
 INDEX = models.Index(fields=["size"], name="shoe_size")
@@ -68,6 +69,7 @@ MAY = {
     "an empty text": add(models.TextField(db_default="", default="")),
     "the time of the change": add(models.DateTimeField(db_default=Now())),
     "a key without an index": add(shoe_key(null=True, db_index=False)),
+    "room in the pages of a table": SetFillfactor("shoe", 70),
     "a table between two": add(models.ManyToManyField("shop.Shoe")),
     "a longer text": alter("name", models.CharField(max_length=11)),
     "a longer text with an index": alter("kind", models.CharField(max_length=11, db_index=True)),
