@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from app import env
+from app.postgresql import options
 from app.secret_key import secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -129,6 +130,20 @@ SILENT_RECEIVER_SECONDS = env.whole(
 DATABASE_URL = env.text(
     "DATABASE_URL", "", "postgresql://user:password@host/name; empty means SQLite."
 )
+DATABASE_ANSWER_SECONDS = env.whole(
+    "DATABASE_ANSWER_SECONDS",
+    30,
+    "How long a statement may take; a connection that is silent for somewhat longer is given up.",
+    least=1,
+    most=3600,
+)
+STANDBY_ANSWER_SECONDS = env.whole(
+    "STANDBY_ANSWER_SECONDS",
+    2,
+    "How long what a person saves waits for a synchronous standby.",
+    least=1,
+    most=60,
+)
 
 
 def _sqlite() -> dict[str, Any]:
@@ -146,35 +161,11 @@ def _sqlite() -> dict[str, Any]:
     }
 
 
-def _postgresql(dsn: str) -> dict[str, Any]:
-    from psycopg2 import ProgrammingError
-    from psycopg2.extensions import parse_dsn
-
-    try:
-        parts: dict[str, Any] = parse_dsn(dsn)
-    except ProgrammingError:
-        # The DSN may hold a password: name the variable, never its value.
-        raise env.SettingError(
-            "DATABASE_URL cannot be used: it has to be postgresql://user:password@host/name."
-        ) from None
-    known = {key: parts.pop(key, "") for key in ("dbname", "user", "password", "host", "port")}
-    defaults = {"connect_timeout": 5, "keepalives_idle": 5, "tcp_user_timeout": 10_000}
-    return {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": known.pop("dbname"),
-        **{key.upper(): value for key, value in known.items()},
-        "CONN_MAX_AGE": 600,
-        "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {
-            "application_name": "stillhere",
-            "options": "-c statement_timeout=30000 -c lock_timeout=10000",
-            **defaults,
-            **parts,
-        },
-    }
-
-
-DATABASES = {"default": _postgresql(DATABASE_URL) if DATABASE_URL else _sqlite()}
+DATABASES = {
+    "default": options.database(DATABASE_URL, DATABASE_ANSWER_SECONDS)
+    if DATABASE_URL
+    else _sqlite()
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- alerts -----------------------------------------------------------------

@@ -100,14 +100,16 @@ class _PostgresqlSleeper:
 
     def fileno(self) -> int:
         self._listen()
-        return int(connection.connection.fileno())
+        with connection.wrap_database_errors:
+            return int(connection.connection.fileno())
 
     def sleep(self, timeout_seconds: float) -> None:
         self._listen()
         raw = connection.connection
-        if not raw.notifies:
-            select.select([raw], [], [], max(timeout_seconds, 0))
-            raw.poll()
+        with connection.wrap_database_errors:  # the driver's own are not what callers expect
+            if not raw.notifies:
+                select.select([raw], [], [], max(timeout_seconds, 0))
+                raw.poll()
         raw.notifies.clear()
 
     def close(self) -> None:

@@ -191,9 +191,18 @@ def running_node(*settings: str) -> Iterator[Node]:
 
 def dump(node: Node) -> bytes:
     """Return a dump of the node's database, as SQL."""
+    return _client(node, "pg_dump", "stillhere")
+
+
+def restore(node: Node, dumped: bytes) -> None:
+    """Bring a dump into the node's database, which has to be empty."""
+    _client(node, "psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-d", "stillhere", given=dumped)
+
+
+def _client(node: Node, name: str, *arguments: str, given: bytes = b"") -> bytes:
     place = ("-h", str(node.directory), "-p", str(PORT), "-U", "stillhere")
-    command = [str(program("pg_dump")), *place, "stillhere"]
-    return subprocess.run(command, check=True, capture_output=True).stdout
+    command = [str(program(name)), *place, *arguments]
+    return subprocess.run(command, check=True, input=given, stdout=subprocess.PIPE).stdout
 
 
 def _wait(is_so: Callable[[], bool], what: str) -> None:

@@ -48,6 +48,7 @@ class Delivery:
     report: Callable[[Done], None]
     jobs: dict[int, Job] = field(default_factory=dict)
     results: list[Done] = field(default_factory=list)
+    changed_at: datetime | None = None  # when the database failed over (alerts/failover)
 
     def free_own_leases(self) -> int:
         """Give back what an earlier process of this server had claimed when it died."""
@@ -126,7 +127,7 @@ class Delivery:
 
     def _start_one(self, job: Job, now: datetime) -> None:
         try:
-            message = prepare(job.pk, now)
+            message = prepare(job.pk, now, self.changed_at)
             if message is not None and job.attempt <= MAX_ATTEMPTS:
                 _start_thread(job, message, self.report)
                 return

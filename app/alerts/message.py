@@ -72,7 +72,10 @@ class CheckFacts:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One notification, ready to be sent. Without a check it is a test."""
+    """One notification, ready to be sent. Without a check it is a test.
+
+    `may_be_repeated`: the database failed over since, and may have forgotten that it was sent.
+    """
 
     notification: UUID
     channel: UUID
@@ -84,6 +87,7 @@ class Message:
     flip_at: datetime
     sent_at: datetime
     check: CheckFacts | None
+    may_be_repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,12 @@ from django.utils import timezone
 
 from app import wakeups
 from app.alerts.delivery import Delivery, give_up_disabled
-from app.alerts.hearing import Hearing
+from app.alerts.failover import Failover
+from app.alerts.hearing import Database, Hearing, Report
 from app.alerts.message import Done
 from app.alerts.tell import Told, tell
 from app.checks.overdue import PUT_ASIDE_FOR, Judged, judge
-from app.database import DATABASE_TROUBLE
+from app.database import DATABASE_TROUBLE, as_worker, check_primary
 from app.pings.models import Position
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class Notifier:
         self._is_stopping = False
         self.delivery = Delivery(server, workers, self._inbox.put)
         self._hearing = Hearing(settings.SILENT_RECEIVER_SECONDS)
+        self._failover = Failover()
         self._poisoned: dict[int, datetime] = {}
         self._backoff = FIRST_BACKOFF
         self._asked_at = 0.0
@@ -64,6 +66,7 @@ class Notifier:
         """Work until stopped. False when deliveries are still under way then."""
         listener = threading.Thread(target=self._listen, name="listen", daemon=True)
         listener.start()
+        as_worker()
         self._steadily(self.delivery.free_own_leases)
         while not self._is_stopping:
             began = time.monotonic()
@@ -77,10 +80,15 @@ class Notifier:
     def turn(self) -> float:
         """Do once what is to be done. Returns how many seconds to sleep."""
         now, clock = timezone.now(), time.monotonic()
+        check_primary()
         applied_before = self._applied_before(now, clock)
         judged = self._guarded(lambda: judge(now, applied_before)) or NOTHING_JUDGED
-        told = self._guarded(lambda: self._tell(now, applied_before)) or Told()
         self.delivery.record_results(timezone.now())
+        if self._failover.is_reapplying(applied_before):
+            # What was told before the failover may look as if it had not been.
+            self._note_hold(True, applied_before, clock)
+            return 0.0 if judged.is_more else self._nap(judged.next_at, True)
+        told = self._guarded(lambda: self._tell(now, applied_before)) or Told()
         self._guarded(lambda: give_up_disabled(now))
         self._guarded(lambda: self.delivery.start(timezone.now()))
         is_held = judged.is_held or told.is_held
@@ -90,13 +98,22 @@ class Notifier:
         return self._nap(judged.next_at, is_held)
 
     def _applied_before(self, now: datetime, clock: float) -> datetime | None:
-        known = Position.objects.filter(is_retired=False).values_list("pk", "applied_before")
-        spoken = [(pk, at) for pk, at in known if at is not None]
-        return self._hearing.applied_before(spoken, now, clock)
+        self._failover.look(now)
+        self.delivery.changed_at = self._failover.changed_at
+        columns = ("journal", "slot", "applied_before", "timeline")
+        known = Position.objects.filter(is_retired=False).values_list(*columns)
+        reports = [
+            Report((journal, slot), at, timeline)
+            for journal, slot, at, timeline in known
+            if at is not None
+        ]
+        timeline = self._failover.timeline
+        database = Database(timeline.pk if timeline else None, self._failover.changed_at)
+        return self._hearing.applied_before(reports, now, clock, database)
 
     def _tell(self, now: datetime, applied_before: datetime | None) -> Told:
         self._poisoned = {pk: until for pk, until in self._poisoned.items() if until > now}
-        told = tell(now, applied_before, leave_out=list(self._poisoned))
+        told = tell(now, applied_before, list(self._poisoned), self._failover.changed_at)
         self._poisoned |= dict.fromkeys(told.poisoned, now + PUT_ASIDE_FOR)
         if told.flips:
             log.info("flips told flips=%d notifications=%d", told.flips, told.notifications)

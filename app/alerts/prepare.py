@@ -12,8 +12,11 @@ from app.alerts.models import Notification
 from app.pings.models import Ping
 
 
-def prepare(pk: int, now: datetime) -> Message | None:
-    """Return the message; None when the notification was deleted meanwhile."""
+def prepare(pk: int, now: datetime, changed_at: datetime | None = None) -> Message | None:
+    """Return the message; None when the notification was deleted meanwhile.
+
+    `changed_at` is when the database failed over, if it did.
+    """
     rows = Notification.objects.select_related("channel__project", "check_ref")
     row = rows.filter(pk=pk).first()
     if row is None:
@@ -29,6 +32,7 @@ def prepare(pk: int, now: datetime) -> Message | None:
         flip_at=row.flip_at,
         sent_at=now,
         check=_facts(row),
+        may_be_repeated=changed_at is not None and row.flip_at < changed_at,
     )
 
 

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID, uuid5
 
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef
@@ -26,6 +27,15 @@ TOLD_AT_ONCE = 200  # checks
 
 
 @dataclass(frozen=True, slots=True)
+class _Known:
+    """By what is told: the time, T, and when the database failed over, if it did."""
+
+    now: datetime
+    applied_before: datetime | None
+    changed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """What telling gave: `is_held` says that a receiver may still change a flip.
 
@@ -39,8 +49,16 @@ class Told:
     poisoned: tuple[int, ...] = ()
 
 
-def tell(now: datetime, applied_before: datetime | None, leave_out: Collection[int] = ()) -> Told:
+def tell(
+    now: datetime,
+    applied_before: datetime | None,
+    leave_out: Collection[int] = (),
+    changed_at: datetime | None = None,
+) -> Told:
     """Make the notifications of flips that were not told yet, oldest first.
+
+    `changed_at` is when the database failed over: of what was before, only the last
+    flip of each check is told, because the others may have been told already.
 
     A flip by silence waits until every ping received before it is applied, and
     the later flips of its check wait behind it. A flip is told in the same
@@ -57,17 +75,16 @@ def tell(now: datetime, applied_before: datetime | None, leave_out: Collection[i
     checks = sorted(set(found))
     if not checks:
         return Told(is_held=is_held)
-    flips, notifications, poisoned = _tell_or_put_aside(checks, now, applied_before)
+    known = _Known(now, applied_before, changed_at)
+    flips, notifications, poisoned = _tell_or_put_aside(checks, known)
     is_more = flips > 0 and len(found) == TOLD_AT_ONCE
     return Told(flips, notifications, is_held, is_more, poisoned)
 
 
-def _tell_or_put_aside(
-    checks: Sequence[int], now: datetime, applied_before: datetime | None
-) -> tuple[int, int, tuple[int, ...]]:
+def _tell_or_put_aside(checks: Sequence[int], known: _Known) -> tuple[int, int, tuple[int, ...]]:
     """Tell of all checks at once; when that fails, of each alone."""
     try:
-        return *_tell_of(checks, now, applied_before), ()
+        return *_tell_of(checks, known), ()
     except DATABASE_TROUBLE:
         raise  # the database's trouble, not a check's
     except IntegrityError:
@@ -79,35 +96,33 @@ def _tell_or_put_aside(
         if len(checks) == 1:
             log.exception("flips put aside check_id=%d", checks[0])
             return 0, 0, (checks[0],)
-    results = [_tell_or_put_aside([check], now, applied_before) for check in checks]
+    results = [_tell_or_put_aside([check], known) for check in checks]
     flips, notifications, poisoned = zip(*results, strict=True)
     return sum(flips), sum(notifications), tuple(pk for pks in poisoned for pk in pks)
 
 
 @transaction.atomic
-def _tell_of(
-    checks: Sequence[int], now: datetime, applied_before: datetime | None
-) -> tuple[int, int]:
+def _tell_of(checks: Sequence[int], known: _Known) -> tuple[int, int]:
     # The check's lock keeps the drain from folding its log again, which deletes
     # flips that were not told. What somebody else holds is told in the next turn.
     free = Check.objects.select_for_update(skip_locked=True).filter(pk__in=checks).order_by("pk")
-    locked = list(free.values_list("pk", flat=True))
-    flips = _in_order(locked, applied_before)
-    channels = _channels_of([flip.check_ref_id for flip in flips if _is_news(flip)])
+    codes = dict(free.values_list("pk", "code"))
+    flips = _in_order(codes, known.applied_before)
+    news = [flip for flip in _last_before(flips, known.changed_at) if _is_news(flip)]
+    channels = _channels_of([flip.check_ref_id for flip in news])
     notifications = [
-        _notification(flip, channel, now)
-        for flip in flips
-        if _is_news(flip)
+        _notification(flip, codes[flip.check_ref_id], channel, known.now)
+        for flip in news
         for channel in channels[flip.check_ref_id]
         if TRANSPORTS[channel.kind].wants(channel.config, flip.new_status)
     ]
     # A conflict: this flip was told before, and came back in a failover.
     Notification.objects.bulk_create(notifications, ignore_conflicts=True)
-    Flip.objects.filter(pk__in=[flip.pk for flip in flips]).update(told_at=now)
+    Flip.objects.filter(pk__in=[flip.pk for flip in flips]).update(told_at=known.now)
     return len(flips), len(notifications)
 
 
-def _in_order(checks: Sequence[int], applied_before: datetime | None) -> list[Flip]:
+def _in_order(checks: Collection[int], applied_before: datetime | None) -> list[Flip]:
     """Return the flips to tell of these checks; none behind one that is held."""
     ready: list[Flip] = []
     held: set[int] = set()
@@ -118,6 +133,14 @@ def _in_order(checks: Sequence[int], applied_before: datetime | None) -> list[Fl
         if flip.check_ref_id not in held:
             ready.append(flip)
     return ready
+
+
+def _last_before(flips: Sequence[Flip], changed_at: datetime | None) -> list[Flip]:
+    """Leave out the flips from before the failover that another such one follows."""
+    if changed_at is None:
+        return list(flips)
+    last = {flip.check_ref_id: flip for flip in flips if flip.at < changed_at}
+    return [flip for flip in flips if flip.at >= changed_at or last[flip.check_ref_id] is flip]
 
 
 def _is_news(flip: Flip) -> bool:
@@ -138,8 +161,11 @@ def _channels_of(checks: Collection[int]) -> dict[int, list[Channel]]:
     return channels
 
 
-def _notification(flip: Flip, channel: Channel, now: datetime) -> Notification:
+def _notification(flip: Flip, code: UUID, channel: Channel, now: datetime) -> Notification:
+    # Told again after a failover it has the same code: a mail program shows one.
+    what = f"{code}/{flip.at.isoformat()}/{flip.new_status}"
     return Notification(
+        code=uuid5(channel.code, what),
         channel=channel,
         check_ref_id=flip.check_ref_id,
         flip_at=flip.at,

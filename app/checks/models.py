@@ -11,6 +11,7 @@ from django.utils import timezone
 from app import wakeups
 from app.accounts.models import Project
 from app.checks import state as states
+from app.checks.derived_code import derived_codes
 from app.checks.schedule import Kind, Schedule
 from app.checks.signals import provisioned
 
@@ -28,7 +29,8 @@ class CheckQuerySet(models.QuerySet["Check"]):
 
     def provision(self, project: Project, slug: str) -> "Check":
         """Create the check that a ping with `create=1` asked for."""
-        check = self.create(project=project, name=slug, slug=slug)
+        code = next(code for code in derived_codes(project.pk, slug) if not _is_taken(code))
+        check = self.create(project=project, name=slug, slug=slug, code=code)
         provisioned.send(sender=Check, check=check)
         return check
 
@@ -265,6 +267,10 @@ class Tombstone(models.Model):
     code = models.UUIDField(unique=True)
     directory_change = models.BigIntegerField(db_index=True)
     created_at = models.DateTimeField(auto_now_add=True)
+
+
+def _is_taken(code: uuid.UUID) -> bool:
+    return any(model.objects.filter(code=code).exists() for model in (Check, Tombstone))
 
 
 class DirectoryCounter(models.Model):

@@ -14,6 +14,7 @@ from app.accounts.models import Project
 from app.checks import late, state
 from app.checks.models import Check, Flip, next_change
 from app.checks.schedule import ScheduleError
+from app.pings import orphans
 from app.pings.frames import Entry
 from app.pings.journal import Place
 from app.pings.journal_reader import Batch
@@ -57,7 +58,7 @@ def apply(position_id: int, batch: Batch, applied_before: datetime | None) -> Ap
         found = _resolve(batch.entries, done)
         loaded = store().load(sorted(found))
         missing = found.keys() - {check.code for check in loaded}
-        done.dropped += sum(len(found[code]) for code in missing)
+        done.dropped += orphans.keep(entry for code in missing for entry, _ in found[code])
         changed = [folded(check, found[check.code], done) for check in loaded]
         store().write(changed)
         _say_verdicts(batch.entries, missing, done)

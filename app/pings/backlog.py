@@ -40,6 +40,17 @@ def backlogs() -> list[Backlog]:
     return [one for one in found if one is not None]
 
 
+def count(directory: Path, identity: Identity, place: Place) -> int:
+    """Return how many whole pings the journal has from that place on."""
+    pings = 0
+    while True:
+        batch = journal_reader.read(directory, identity, place, until=None)
+        pings += len(batch.entries)
+        if batch.end == place:
+            return pings
+        place = batch.end
+
+
 def _backlog(directory: Path) -> Backlog | None:
     try:
         identity = read_identity(directory)
@@ -47,7 +58,7 @@ def _backlog(directory: Path) -> Backlog | None:
             return None
         start = _place(identity)
         journal_reader.check(directory, identity, start)
-        pings = _count(directory, identity, start)
+        pings = count(directory, identity, start)
     except JournalError as error:
         return Backlog(directory.name, aside=_aside(directory), trouble=str(error))
     return Backlog(directory.name, pings, _size(directory, start), _aside(directory))
@@ -56,16 +67,6 @@ def _backlog(directory: Path) -> Backlog | None:
 def _place(identity: Identity) -> Place:
     row = Position.objects.filter(journal=identity.journal, slot=identity.slot).first()
     return Place(row.segment, row.offset) if row else Place()
-
-
-def _count(directory: Path, identity: Identity, place: Place) -> int:
-    count = 0
-    while True:
-        batch = journal_reader.read(directory, identity, place, until=None)
-        count += len(batch.entries)
-        if batch.end == place:
-            return count
-        place = batch.end
 
 
 def _size(directory: Path, place: Place) -> int:

@@ -32,7 +32,8 @@ class Known(StrEnum):
 class Changes:
     """What changed in the directory up to and with `number`.
 
-    `is_whole` says that this is everything, and what is not in it is gone.
+    `is_whole` says that this is everything. A check that is neither in it nor in `gone`
+    was lost by the database, and may come back.
     """
 
     number: int = 0
@@ -66,6 +67,7 @@ class Directory:
         self._slugs: dict[tuple[int, str], list[bytes]] = {}
         self._projects: dict[str, int] = {}
         self._keys: dict[int, str] = {}
+        self._lost: set[bytes] = set()
 
     def __len__(self) -> int:
         return len(self._checks)
@@ -85,7 +87,12 @@ class Directory:
         return (Known.AMBIGUOUS if codes else Known.NO), target
 
     def apply(self, changes: Changes) -> None:
-        """Take over changes. Older ones than what is known are ignored unless whole."""
+        """Take over changes. Who was told once that a check is there is not told that it is not.
+
+        After a failover to a standby that had not heard of it, its pings are kept aside
+        (pings/orphans) until it comes back, or a tombstone says that it was deleted.
+        """
+        before, keys_before = self._checks, self._keys
         if changes.is_whole:
             self._clear()
         for project, digest in changes.projects:
@@ -96,7 +103,11 @@ class Directory:
             self._forget(code)
             self._checks[code] = project, slug
             if slug:
-                self._slugs.setdefault((project, slug), []).append(code)
+                codes = self._slugs.setdefault((project, slug), [])
+                # One that was lost and made again under another code stands for the slug alone.
+                codes[:] = [*(each for each in codes if each not in self._lost), code]
+        if changes.is_whole:
+            self._keep_lost(before, keys_before)
         for code in changes.gone:
             self._forget(code)
         self.number = changes.number
@@ -111,14 +122,29 @@ class Directory:
             is_whole=True,
         )
 
+    def _keep_lost(self, before: dict[bytes, tuple[int, str]], keys_before: dict[int, str]) -> None:
+        """Keep what was known before and is not there; its slug too, if nobody else has it.
+
+        A project's id may mean another one now: its key tells.
+        """
+        for code, (project, slug) in before.items():
+            if code in self._checks:
+                continue
+            is_same = self._keys.get(project) == keys_before.get(project) is not None
+            is_free = bool(slug) and (project, slug) not in self._slugs
+            self._checks[code] = project, slug if is_same and is_free else ""
+            self._lost.add(code)
+            if is_same and is_free:
+                self._slugs[project, slug] = [code]
+
     def _forget(self, code: bytes) -> None:
+        self._lost.discard(code)
         known = self._checks.pop(code, None)
-        if known is None or not known[1]:
-            return
-        codes = self._slugs[known]
-        codes.remove(code)
-        if not codes:
-            del self._slugs[known]
+        codes = self._slugs.get(known, []) if known and known[1] else []
+        if code in codes:
+            codes.remove(code)
+            if not codes and known:
+                del self._slugs[known]
 
 
 def save(path: Path, directory: Directory) -> None:

@@ -5,6 +5,7 @@ from django.db import transaction
 from app.accounts.models import Project
 from app.checks.models import Check, DirectoryCounter, Tombstone
 from app.pings.directory import Changes
+from app.pings.timelines import is_of_lost_change
 
 
 def newest() -> int:
@@ -13,18 +14,19 @@ def newest() -> int:
 
 
 def changes_since(number: int) -> Changes:
-    """Return what changed after `number`; everything when it is not a number of ours.
+    """Return what changed after `number`; everything when it is not, or not surely, one of ours.
 
     Changes commit in the order of their numbers (checks.models.next_change), so
     whoever has read up to n has missed nothing below n.
     """
     with transaction.atomic():
         upto = newest()
-        is_whole = not 0 <= number <= upto
+        is_whole = not 0 <= number <= upto or is_of_lost_change(number)
         after = -1 if is_whole else number
         checks = Check.objects.filter(directory_change__gt=after)
         projects = Project.objects.filter(directory_change__gt=after)
-        gone = [] if is_whole else Tombstone.objects.filter(directory_change__gt=after)
+        # With everything go all tombstones: what has none is kept (Directory.apply).
+        gone = Tombstone.objects.filter(directory_change__gt=after)
         return Changes(
             upto,
             [

@@ -18,13 +18,24 @@ from django.conf import settings
 from django.db import Error, connection
 
 from app import wakeups
-from app.database import DATABASE_TROUBLE
-from app.pings import batches, directory_feed, pipeline, poison, retention, wire
+from app.database import DATABASE_TROUBLE, check_primary
+from app.pings import (
+    batches,
+    connecting,
+    directory_feed,
+    orphan_return,
+    orphans,
+    pipeline,
+    poison,
+    retention,
+    wire,
+)
 from app.pings.apply import Applied, PositionMovedError, swap
 from app.pings.batches import Step
 from app.pings.drain_figures import Figures
 from app.pings.drain_journals import Draining, Journals
 from app.pings.drain_links import Link, Links
+from app.pings.flushed import Flushed
 from app.pings.journal import JournalError, Place
 from app.pings.pruning import Pruner
 from app.pings.store import store
@@ -45,6 +56,8 @@ class Drain:
         self._figures = Figures()
         self._sleeper: wakeups.Sleeper | None = None
         self._is_connected = False
+        self._complaints = connecting.Complaints()
+        self._flushed = Flushed()
         self._retry_at, self._backoff = 0.0, 0.1
         self._directory_checked_at = self._housekept_at = 0.0
         self._pruner = Pruner()
@@ -82,7 +95,7 @@ class Drain:
         except (*DATABASE_TROUBLE, PositionMovedError) as error:
             # PositionMovedError too: a commit whose answer was lost had succeeded,
             # or the database is another one now. Ask it again how far it is.
-            log.warning("database is away reason=%s", str(error).strip().replace("\n", " "))
+            self._complaints.say(error)
             self._disconnect()
             self._retry_at = time.monotonic() + self._backoff
             self._backoff = min(self._backoff * 2, LONGEST_BACKOFF_SECONDS)
@@ -100,10 +113,11 @@ class Drain:
     def _round(self) -> bool:
         """Do what there is to do; True when there is more to drain."""
         if not self._is_connected:
-            connection.ensure_connection()
-            store().prepare()
+            self._journals.timeline = connecting.connect()
+            self._flushed = Flushed()
             self._sleeper = wakeups.sleeper(wakeups.DRAIN)
             self._is_connected = True
+        check_primary()
         self._look_for_journals()
         self._feed_directories()
         has_more = False
@@ -168,13 +182,17 @@ class Drain:
             # Before the verdict: who hears "Created" may ping again at once.
             self._directory_checked_at = 0.0
             self._feed_directories()
+            self._take_in(orphan_return.fold_in())
         if link is not None and done.verdicts:
             said = [(place.segment, place.offset, verdict) for place, verdict in done.verdicts]
             link.say(wire.Say.VERDICTS, said)
-        if done.wakes_notifier:
-            wakeups.wake(wakeups.NOTIFIER)
         if done.dropped:
             log.info("pings dropped count=%d reason=no-such-check", done.dropped)
+        self._take_in(done)
+
+    def _take_in(self, done: Applied) -> None:
+        if done.wakes_notifier:
+            wakeups.wake(wakeups.NOTIFIER)
         self._pruner.want(done.to_prune)
 
     def _say(self, draining: Draining, applied_before: datetime | None) -> None:
@@ -216,11 +234,14 @@ class Drain:
         if time.monotonic() - self._housekept_at < HOUSEKEEPING_SECONDS:
             return
         self._housekept_at = time.monotonic()
-        for draining in self._journals.all():
-            if not draining.is_stuck and retention.drop_segments(
-                draining.directory, draining.place
-            ):
-                self._figures.cut_short(draining)
+        self._journals.retry_stuck()
+        safe = self._flushed.places({each.position_id: each.place for each in self._journals.all()})
+        for each in self._journals.all():
+            place, is_safe = each.place, safe[each.position_id]
+            if retention.drop_segments(each.directory, each.position_id, place, is_safe):
+                self._figures.cut_short(each)
+        self._take_in(orphan_return.fold_in())
+        orphans.forget_old(datetime.now(UTC))
 
 
 def run() -> None:

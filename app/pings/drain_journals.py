@@ -10,7 +10,7 @@ from django.db import connection
 
 from app.pings import journal_reader
 from app.pings.journal import Identity, JournalError, Place, read_identity
-from app.pings.models import Position
+from app.pings.models import Position, Timeline
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +35,13 @@ class Draining:
 
 
 class Journals:
-    """All journals in JOURNAL_DIR, each with the place that the database has said."""
+    """All journals in JOURNAL_DIR, each with the place that the database has said.
+
+    `timeline` is that of the database which says it.
+    """
 
     def __init__(self) -> None:
+        self.timeline: Timeline | None = None
         self._journals: dict[Path, Draining] = {}
         self._complaints: set[str] = set()
 
@@ -48,6 +52,12 @@ class Journals:
     def forget(self) -> None:
         """Forget all places: the database has to be asked again."""
         self._journals.clear()
+
+    def retry_stuck(self) -> None:
+        """Look again at what is stuck: a person may have mended it, or is told once more."""
+        for directory, draining in list(self._journals.items()):
+            if draining.is_stuck:
+                del self._journals[directory]
 
     def find(self) -> None:
         """Begin with journals that are new here, and let go of those that are gone."""
@@ -60,7 +70,7 @@ class Journals:
             try:
                 identity = read_identity(directory)
                 if identity is not None:
-                    self._journals[directory] = _begun(directory, identity)
+                    self._journals[directory] = _begun(directory, identity, self.timeline)
             except JournalError as error:
                 if str(error) not in self._complaints:
                     log.error("journal cannot be drained reason=%s", error)
@@ -83,14 +93,15 @@ class Journals:
             Position.objects.filter(pk=lost.pk).update(is_retired=True)
 
 
-def _begun(directory: Path, identity: Identity) -> Draining:
+def _begun(directory: Path, identity: Identity, timeline: Timeline | None) -> Draining:
     row, _ = Position.objects.get_or_create(
         journal=identity.journal,
         slot=identity.slot,
         defaults={"server": settings.SERVER_NAME},
     )
-    if row.is_retired:
-        Position.objects.filter(pk=row.pk).update(is_retired=False)
+    if row.is_retired or row.timeline_id != (timeline.pk if timeline else None):
+        # From here on the notifier knows that we have met this timeline (alerts/hearing).
+        Position.objects.filter(pk=row.pk).update(is_retired=False, timeline=timeline)
     place = Place(row.segment, row.offset)
     draining = Draining(directory, identity, row.pk, place, applied_before=row.applied_before)
     try:

@@ -187,6 +187,12 @@ def last_whole(journal: UUID, data: bytes, *, begins_before: int) -> int | None:
     return None
 
 
+def frame_size(data: bytes, place: int) -> int:
+    """Return how long the frame at `place` says that it is; 0 when none begins there."""
+    magic, length, _ = _FRAME.unpack_from(data, place)
+    return FRAME_BYTES + int(length) if magic == MAGIC else 0
+
+
 def _frame(journal: UUID, data: bytes, place: int) -> tuple[Entry, int] | None:
     payload = _payload(journal, data, place)
     return None if payload is None else (_entry(payload), place + FRAME_BYTES + len(payload))

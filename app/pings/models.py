@@ -39,6 +39,25 @@ class Ping(models.Model):
         ]
 
 
+class Timeline(models.Model):
+    """A timeline of a PostgreSQL cluster on which we have written, and since when.
+
+    A promotion begins one. A restored database has another system identifier.
+    `directory_number` is the directory's last change that it took over; None when it
+    is the first one. Later numbers on the timeline before may mean something else.
+    """
+
+    system = models.BigIntegerField()
+    number = models.IntegerField()
+    seen_at = models.DateTimeField()
+    directory_number = models.BigIntegerField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["system", "number"], name="timeline_once"),
+        ]
+
+
 class PositionQuerySet(models.QuerySet["Position"]):
     """Questions about how far the journals were drained."""
 
@@ -61,7 +80,9 @@ class PositionQuerySet(models.QuerySet["Position"]):
 class Position(models.Model):
     """How far one slot of one journal was drained, swapped in the batch's transaction.
 
-    `applied_before` (T): every ping this receiver took before it is applied.
+    `applied_before` (T): every ping this receiver took before it is applied. `timeline`
+    is the one on which its drain has read it last; None with SQLite. `dropped_early`
+    counts journal files that had to go before every standby had what was in them.
     """
 
     journal = models.UUIDField(default=uuid.uuid4)
@@ -71,6 +92,10 @@ class Position(models.Model):
     offset = models.BigIntegerField(default=0)
     applied_before = models.DateTimeField(null=True)
     is_retired = models.BooleanField(default=False)
+    timeline = models.ForeignKey(
+        Timeline, models.SET_NULL, null=True, db_constraint=False, db_index=False
+    )
+    dropped_early = models.BigIntegerField(db_default=0)
 
     objects = PositionQuerySet.as_manager()
 
@@ -78,3 +103,15 @@ class Position(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["journal", "slot"], name="position_once_for_a_slot"),
         ]
+
+
+class Orphan(models.Model):
+    """A ping of a check that the receiver knew and the database does not: it may come back.
+
+    A failover can take a check with it that was made just before. `frame` is the entry as
+    a journal has it (pings/orphans).
+    """
+
+    code = models.UUIDField(db_index=True)
+    frame = models.BinaryField()
+    kept_at = models.DateTimeField(db_index=True)

@@ -2,14 +2,16 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import F
 
+from app.pings import gone
 from app.pings.journal import Place, segments
-from app.pings.models import Ping
+from app.pings.models import Ping, Position
 
 log = logging.getLogger(__name__)
 
@@ -42,43 +44,67 @@ WHERE check_id = %s
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Dropping:
+    """The segments that may go. The last `early` of them are in the way and still wanted."""
+
+    paths: tuple[Path, ...] = ()
+    early: int = 0
+
+
 def droppable(
-    known: dict[int, Path], drained: Place, now: float, *, keep_seconds: int, limit_bytes: int
-) -> Sequence[Path]:
-    """Return the segments that may go: drained, and old enough or in the way.
+    known: dict[int, Path],
+    drained: Place,
+    safe: Place,
+    now: float,
+    *,
+    keep_seconds: int,
+    limit_bytes: int,
+) -> Dropping:
+    """Return the segments that may go: drained, old and `safe` on every standby, or in the way.
 
     The newest one always stays: its number must never be used again. Half the
     journal's bound is kept free for new pings, at the price of the older kept ones.
     """
-    drained_ones = [path for number, path in known.items() if number < drained.segment]
     sizes = {path: path.stat().st_size for path in known.values()}
-    total, gone = sum(sizes.values()), []
-    for path in drained_ones:
+    total, paths, early = sum(sizes.values()), list[Path](), 0
+    for number, path in known.items():
         is_old = now - path.stat().st_mtime >= keep_seconds
-        if not is_old and total <= limit_bytes // 2:
+        is_wanted = not is_old or number >= safe.segment
+        if number >= drained.segment or (is_wanted and total <= limit_bytes // 2):
             break
         total -= sizes[path]
-        gone.append(path)
-    return gone
+        paths.append(path)
+        early += is_wanted
+    return Dropping(tuple(paths), early)
 
 
-def drop_segments(directory: Path, drained: Place) -> bool:
-    """Delete the segments that are safe in the database; True when one went before its time."""
-    now = time.time()
-    gone = droppable(
+def drop_segments(directory: Path, position_id: int, drained: Place, safe: Place) -> bool:
+    """Delete what is not wanted any more, or has to go; True when something went early."""
+    dropping = droppable(
         segments(directory),
         drained,
-        now,
+        safe,
+        time.time(),
         keep_seconds=settings.JOURNAL_KEEP_SECONDS,
         limit_bytes=settings.JOURNAL_LIMIT_BYTES,
     )
-    if not gone or not _is_on_disk():
+    if not dropping.paths or not _is_on_disk():
         return False
-    is_short = any(now - path.stat().st_mtime < settings.JOURNAL_KEEP_SECONDS for path in gone)
-    for path in gone:
+    gone.note(directory, dropping.paths)
+    for path in dropping.paths:
         path.unlink(missing_ok=True)
-    log.info("journal segments dropped count=%d", len(gone))
-    return is_short
+    log.info("journal segments dropped count=%d", len(dropping.paths))
+    if dropping.early:
+        log.error(
+            "journal segments dropped early count=%d journal=%s: a failover may want them. "
+            "Is a standby away, or JOURNAL_LIMIT_BYTES too small?",
+            dropping.early,
+            directory.name,
+        )
+        early = F("dropped_early") + dropping.early
+        Position.objects.filter(pk=position_id).update(dropped_early=early)
+    return dropping.early > 0
 
 
 def _is_on_disk() -> bool:

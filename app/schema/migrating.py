@@ -13,6 +13,7 @@ from django.db.migrations import Migration
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
+from app.postgresql import answers
 from app.schema.expand_only import Refusal, refusals
 from app.schema.patience import changes_a_table, patience
 
@@ -192,7 +193,8 @@ class _Patiently:
         context["cursor"].cursor.execute(
             f"SET lock_timeout = {wanted.lock_ms}; SET statement_timeout = {wanted.statement_ms}"
         )
-        done = execute(sql, params, many, context)
+        with answers.within(wanted.statement_ms / 1_000 + 10):
+            done = execute(sql, params, many, context)
         if self._is_atomic and self._first is None and changes_a_table(str(sql)):
             self._first = time.monotonic()
         return done

@@ -40,7 +40,7 @@ def production(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespa
 
 
 def database(host: str, **options: str) -> dict[str, Any]:
-    return {"ENGINE": "django.db.backends.postgresql", "HOST": host, "OPTIONS": options}
+    return {"ENGINE": "app.postgresql", "HOST": host, "OPTIONS": options}
 
 
 def found() -> list[str]:

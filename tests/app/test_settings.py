@@ -88,7 +88,7 @@ def test_sockets_may_lie_elsewhere_than_the_data(tmp_path: Path) -> None:
 def test_a_database_url_is_taken_apart(tmp_path: Path) -> None:
     url = "postgresql://ada:l%40ve@db1,db2:5433/still?sslmode=require"
     database = read(tmp_path, "DATABASES", DATABASE_URL=url)["DATABASES"]["default"]
-    assert database["ENGINE"] == "django.db.backends.postgresql"
+    assert database["ENGINE"] == "app.postgresql"
     assert (database["NAME"], database["USER"], database["PASSWORD"]) == ("still", "ada", "l@ve")
     assert database["HOST"] == "db1,db2"
     assert database["OPTIONS"]["sslmode"] == "require"

@@ -2,16 +2,27 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.alerts.hearing import Hearing
+from app.alerts.hearing import Database, Hearing, Report
 from tests.app.alerts.world import SECOND
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
 
-def listen(hearing: Hearing, clock: int, **positions: int) -> int | None:
-    """Return T in seconds after NOW; positions are given the same way."""
-    given = [(int(name[1:]), NOW + at * SECOND) for name, at in positions.items()]
-    applied = hearing.applied_before(given, NOW + clock * SECOND, clock)
+FIRST = Database(1)
+
+
+def listen(
+    hearing: Hearing, clock: int, database: Database = FIRST, met: str = "", **positions: int
+) -> int | None:
+    """Return T in seconds after NOW; positions are given the same way.
+
+    `met` are the receivers whose drains have met this database; empty means all.
+    """
+    given = [
+        Report(name, NOW + at * SECOND, database.timeline if name in (met or name) else 0)
+        for name, at in positions.items()
+    ]
+    applied = hearing.applied_before(given, NOW + clock * SECOND, clock, database)
     return None if applied is None else int((applied - NOW).total_seconds())
 
 
@@ -79,3 +90,43 @@ def test_a_short_setting_is_not_lengthened_by_the_first_word(silent_after: int) 
     hearing = Hearing(silent_after)
     applied = [listen(hearing, clock, r1=-500) for clock in range(silent_after + 1)]
     assert applied == [-500] * silent_after + [None]
+
+
+def changed(clock: int) -> Database:
+    return Database(2, NOW + clock * SECOND)
+
+
+LONG_AGO = int((datetime(1970, 1, 1, tzinfo=UTC) - NOW).total_seconds())
+
+
+def test_after_a_failover_a_receiver_is_waited_for_that_is_not_in_the_new_database() -> None:
+    hearing = Hearing(120)
+    listen(hearing, 9, r1=9, r2=9)
+    lost = [listen(hearing, clock, changed(10), r1=clock) for clock in range(10, 140)]
+    assert lost[:120] == [LONG_AGO] * 120
+    assert lost[120:] == list(range(130, 140))
+
+
+def test_a_receiver_that_comes_back_into_the_new_database_is_heard_as_ever() -> None:
+    hearing = Hearing(120)
+    listen(hearing, 9, r1=9, r2=9)
+    assert listen(hearing, 10, changed(10), r1=10) == LONG_AGO
+    assert listen(hearing, 11, changed(10), r1=11, r2=5) == 5
+    assert listen(hearing, 12, changed(10), r1=12, r2=12) == 12
+
+
+def test_a_notifier_that_starts_behind_a_failover_gives_drains_the_whole_time() -> None:
+    hearing = Hearing(120)
+    applied = [
+        listen(hearing, clock, changed(300), met="r1", r1=clock, r2=0) for clock in range(310, 430)
+    ]
+    assert applied[:110] == [0] * 110
+    assert applied[110:] == list(range(420, 430))
+
+
+def test_long_after_a_failover_a_dead_receiver_costs_a_first_word_as_ever() -> None:
+    hearing = Hearing(120)
+    applied = [
+        listen(hearing, clock, changed(300), met="r1", r1=clock, r2=0) for clock in range(900, 920)
+    ]
+    assert applied == [0] * 15 + list(range(915, 920))

@@ -230,3 +230,28 @@ def test_a_batch_of_checks_costs_as_many_statements_as_one() -> None:
         return len(queries)
 
     assert statements(1) == statements(20)
+
+
+def test_of_what_was_before_a_failover_the_last_state_of_each_check_is_told(check: Check) -> None:
+    channel, other = make_email(check), make_check(check.project)
+    of_other = make_email(other)
+    make_flip(check, NOW - 90 * SECOND, "down")
+    make_flip(check, NOW - 50 * SECOND, "up")
+    make_flip(check, NOW - 40 * SECOND, "down", reason="fail")
+    make_flip(check, NOW - 20 * SECOND, "up")
+    make_flip(other, NOW - 80 * SECOND, "down")
+    assert tell(NOW, None, changed_at=NOW - 30 * SECOND).flips == 5
+    assert told(channel) == [("down", -40.0), ("up", -20.0)]
+    assert told(of_other) == [("down", -80.0)]
+    assert not Flip.objects.filter(told_at=None).exists()
+
+
+def test_a_notification_made_again_after_a_failover_has_its_old_code(check: Check) -> None:
+    make_email(check)
+    make_flip(check, NOW)
+    tell(NOW, None)
+    code = Notification.objects.get().code
+    Notification.objects.all().delete()
+    Flip.objects.update(told_at=None)
+    tell(NOW + SECOND, None)
+    assert Notification.objects.get().code == code

@@ -99,12 +99,40 @@ def test_the_feed_says_what_changed_since() -> None:
 
 
 @pytest.mark.django_db
-def test_a_directory_from_another_database_is_replaced_whole() -> None:
-    directory = filled()
+def test_a_check_that_the_database_has_lost_is_known_until_a_tombstone_says_otherwise() -> None:
+    lost, deleted, there = uuid4(), uuid4(), uuid4()
+    directory = Directory()
+    checks = [(code.bytes, 1, "") for code in (lost, deleted, there)]
+    directory.apply(Changes(7, checks, is_whole=True))
+    project = Project.objects.create(name="p")
+    Check.objects.create(project=project, code=there)
+    Check.objects.create(project=project, code=deleted).erase()
     changes = directory_feed.changes_since(directory.number)
-    assert changes.is_whole
+    assert changes.is_whole  # the counter went back
     directory.apply(changes)
+    known = {code for code in (lost, deleted, there) if directory.find(code)[0] is Known.YES}
+    assert known == {lost, there}
+
+
+def test_a_lost_check_keeps_its_slug_for_the_same_key_until_it_is_made_again() -> None:
+    directory = filled()
+    directory.apply(Changes(3, [], [(1, KEY)], [], is_whole=True))
+    assert directory.find(Slug(KEY, "a")) == (Known.YES, A)
+    directory.apply(Changes(4, [(B.bytes, 1, "a")]))
+    assert directory.find(Slug(KEY, "a")) == (Known.YES, B)
+    assert directory.find(A) == (Known.YES, A)
+    directory.apply(Changes(5, gone=[A.bytes, B.bytes]))
+    assert directory.find(Slug(KEY, "a"))[0] is Known.NO
     assert len(directory) == 0
+
+
+@pytest.mark.parametrize("projects", [[], [(1, OTHER)], [(1, "")]])
+def test_the_slug_of_a_lost_check_is_nobody_elses(projects: list[tuple[int, str]]) -> None:
+    directory = filled()
+    directory.apply(Changes(3, [], projects, [], is_whole=True))
+    assert directory.find(Slug(KEY, "a"))[0] is Known.NO
+    assert directory.find(Slug(OTHER, "a"))[0] is Known.NO
+    assert directory.find(A) == (Known.YES, A)
 
 
 @pytest.mark.django_db

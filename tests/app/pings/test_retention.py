@@ -2,14 +2,16 @@
 
 import os
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from pytest_django import Settings
 
 from app.accounts.models import Project
-from app.pings import retention
+from app.pings import gone, retention
 from app.pings.apply import apply
-from app.pings.journal import Place
+from app.pings.frames import Entry, encode, segment_header
+from app.pings.journal import Place, segment_path
 from app.pings.models import Position
 from tests.app.pings.test_apply import event, new_check, position, project, to
 
@@ -46,18 +48,54 @@ NOW = 1_800_000_000
 
 
 @pytest.mark.parametrize(
-    ("age", "drained", "expected"),
-    [(1_000, 3, [1, 2]), (800, 3, []), (1_000, 1, []), (1_000, 4, [1, 2, 3])],
+    ("age", "drained", "safe", "expected"),
+    [
+        (1_000, 3, 3, [1, 2]),
+        (800, 3, 3, []),
+        (1_000, 1, 1, []),
+        (1_000, 4, 4, [1, 2, 3]),
+        (1_000, 4, 2, [1]),  # a standby lacks what was drained since
+        (1_000, 4, 0, []),  # nobody knows what the standby has
+    ],
 )
-def test_a_segment_goes_when_it_is_drained_and_old(
-    tmp_path: Path, age: int, drained: int, expected: list[int]
+def test_a_segment_goes_when_it_is_drained_old_and_on_every_standby(
+    tmp_path: Path, age: int, drained: int, safe: int, expected: list[int]
 ) -> None:
     known = _segments(tmp_path, [10, 10, 10, 10], age)
-    gone = retention.droppable(known, Place(drained, 68), NOW, keep_seconds=900, limit_bytes=1_000)
-    assert list(gone) == [known[number] for number in expected]
+    dropping = droppable(known, drained, safe)
+    assert dropping.paths == tuple(known[number] for number in expected)
+    assert dropping.early == 0
 
 
-def test_kept_segments_make_room_before_the_journal_is_half_full(tmp_path: Path) -> None:
-    known = _segments(tmp_path, [300, 300, 300, 10], 10)
-    gone = retention.droppable(known, Place(4, 68), NOW, keep_seconds=900, limit_bytes=1_000)
-    assert list(gone) == [known[1], known[2]]
+@pytest.mark.parametrize(("age", "safe"), [(10, 4), (1_000, 1)])
+def test_kept_segments_make_room_before_the_journal_is_half_full_and_that_is_counted(
+    tmp_path: Path, age: int, safe: int
+) -> None:
+    known = _segments(tmp_path, [300, 300, 300, 10], age)
+    dropping = droppable(known, 4, safe)
+    assert dropping == retention.Dropping((known[1], known[2]), early=2)
+
+
+def droppable(known: dict[int, Path], drained: int, safe: int) -> retention.Dropping:
+    places = Place(drained, 68), Place(safe, 68)
+    return retention.droppable(known, *places, NOW, keep_seconds=900, limit_bytes=1_000)
+
+
+@pytest.mark.django_db(transaction=True)  # SQLite makes no checkpoint inside one
+def test_what_is_dropped_early_is_said_and_counted_also_in_pings(
+    tmp_path: Path, position: Position, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.JOURNAL_LIMIT_BYTES, journal = 100, tmp_path / "0"
+    journal.mkdir()
+    frame = encode(uuid4(), Entry(uuid4(), event(0)))
+    for number, pings in enumerate((3, 2, 0), start=1):
+        segment = segment_header(uuid4(), 0, number) + pings * frame + b"\0" * 50
+        segment_path(journal, number).write_bytes(segment)
+    retention.drop_segments(journal, position.pk, Place(3, 68), Place())
+    assert [path.stem[-1] for path in journal.glob("*.journal")] == ["3"]
+    position.refresh_from_db()
+    assert position.dropped_early == 2
+    assert [each.levelname for each in caplog.records] == ["INFO", "ERROR"]
+    assert gone.pings_between(journal, 1, 3) == 5
+    assert gone.pings_between(journal, 2, 3) == 2
+    assert gone.pings_between(journal, 0, 3) is None

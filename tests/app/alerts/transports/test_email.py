@@ -179,3 +179,10 @@ def test_directions_can_be_switched_off() -> None:
     config = {"to": "a@example.org", "on_down": True, "on_up": False}
     assert email.wants(config, "down")
     assert not email.wants(config, "up")
+
+
+def test_a_mail_that_may_be_a_repeat_says_so(smtp: SmtpSink) -> None:
+    for message, is_said in ((MESSAGE, False), (replace(MESSAGE, may_be_repeated=True), True)):
+        mail = sent(smtp, message)
+        for kind in ("plain", "html"):
+            assert ("You may have been told this before" in part(mail, kind)) is is_said

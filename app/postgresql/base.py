@@ -1,0 +1,64 @@
+"""Django's backend for PostgreSQL, with our connecting and waiting (settings.DATABASES).
+
+A connection knows its `server`: a timeline does not change while one is connected.
+"""
+
+from typing import Any
+
+from django.conf import settings
+from django.db.backends.postgresql import base
+from django.db.backends.postgresql.psycopg_any import IsolationLevel
+from psycopg2 import extensions, extras
+
+from app.postgresql import answers, hosts
+from app.postgresql.lookout import Lookout
+from app.postgresql.servers import NoServer, Seen, Server, remembered, seen_path
+
+# For every connection of the process, also to one that psycopg2 is given directly.
+extensions.set_wait_callback(answers.wait)
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """One thread's connection."""
+
+    # A worker keeps one connection for long, and repeats itself after a crash: it asks every
+    # host at each connect, and its commits do not wait for a standby (see `as_worker`).
+    is_worker = False
+    takes_any = False  # also a database that is not the one written to before
+    server: Server | None = None
+    _lookout: Lookout | None = None
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Connect to the one of the hosts that is our primary."""
+        # In place of Django's own: the same but for the choice. It wants to know the
+        # isolation level, and reads JSON itself.
+        self.isolation_level = IsolationLevel.READ_COMMITTED
+        raw, self.server = hosts.connect(conn_params, self.seen(), ask_all=self.is_worker)
+        extras.register_default_jsonb(conn_or_curs=raw, loads=lambda text: text)
+        if self.is_worker:
+            self._lookout = Lookout(conn_params, self.server)
+        return raw
+
+    def check_primary(self) -> None:
+        """Raise NoServer when a later primary is there than the one we are connected to."""
+        later = self._lookout.later if self._lookout else None
+        if later is not None:
+            raise NoServer(f"{later.host} is the primary now, on timeline {later.timeline}")
+
+    def close(self) -> None:
+        """Close the connection, and look out no more."""
+        if self._lookout is not None:
+            self._lookout.close()
+            self._lookout = None
+        super().close()
+
+    def init_connection_state(self) -> None:
+        """Set the session up."""
+        super().init_connection_state()
+        if self.is_worker:
+            with self.connection.cursor() as cursor:
+                cursor.execute("SET synchronous_commit TO local")
+
+    def seen(self) -> Seen | None:
+        """Return which database this machine has written to, when that decides."""
+        return None if self.takes_any else remembered(seen_path(settings.DATA_DIR))
