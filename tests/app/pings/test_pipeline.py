@@ -165,7 +165,7 @@ def test_a_check_to_be_made_and_one_that_is_gone_are_taken_ordinarily(
 ) -> None:
     check, ordinary = new_check(project), list[Step]()
     to_make = Entry(Slug(digest(KEY), "new"), event(1), known=False, create=True, asks=True)
-    gone = Entry(uuid4(), event(3))
+    gone = Entry(uuid4(), event(3), known=False)
     some = steps([named(check, 0)], [to_make], [named(check, 2)], [named(check, 2.5), gone])
     found, done = some, Applied()
     while found:
