@@ -182,9 +182,11 @@ class Notifier:
         """Pass wake-ups on to the inbox, in a thread with a connection of its own."""
         while not self._is_stopping:
             try:
+                heard_on = self._failover.timeline
                 sleeper = wakeups.sleeper(wakeups.NOTIFIER)
                 with contextlib.closing(sleeper):
-                    while not self._is_stopping:
+                    # An old primary that lives on has nothing to say any more.
+                    while not self._is_stopping and heard_on == self._failover.timeline:
                         sleeper.sleep(30 * LONGEST_SLEEP)
                         self._inbox.put(WOKEN)
             except Exception:

@@ -8,6 +8,7 @@ for a synchronous standby which is gone.
 import contextlib
 import logging
 import select
+import threading
 import time
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -21,6 +22,9 @@ log = logging.getLogger(__name__)
 
 _READ, _WRITE = extensions.POLL_READ, extensions.POLL_WRITE
 _ASK_SECONDS = 2.0
+_ASK_AGAIN_SECONDS = 0.2
+# One question at a time: a slow database must not get twice the connections.
+_asking = threading.Lock()
 _given: ContextVar[float | None] = ContextVar("answer_seconds", default=None)
 
 # A commit that waits for a standby is done and on this server's disk: whoever is
@@ -55,19 +59,22 @@ def within(seconds: float) -> Iterator[None]:
 def wait(raw: Any) -> None:
     """Return when the answer is there. Raises OperationalError, and the connection is closed."""
     began = time.monotonic()
-    is_released = False
+    ask_at = float(settings.STANDBY_ANSWER_SECONDS)
     while (state := raw.poll()) != extensions.POLL_OK:
         if state not in (_READ, _WRITE):
             raise psycopg2.OperationalError(f"unexpected state {state} of a connection")
         waited, limit = time.monotonic() - began, patience()
         if waited >= limit:
             raise psycopg2.OperationalError(f"no answer from the database within {limit:g} s")
-        standby_seconds = settings.STANDBY_ANSWER_SECONDS
-        if waited >= standby_seconds and not is_released:
-            is_released = True
-            _release(raw)
-        until = limit if is_released else min(limit, standby_seconds)
-        _sleep(raw.fileno(), state, max(until - waited, 0.0))
+        if waited >= ask_at:
+            ask_at = waited + _ASK_AGAIN_SECONDS
+            if _asking.acquire(blocking=False):
+                ask_at = limit
+                try:
+                    _release(raw)
+                finally:
+                    _asking.release()
+        _sleep(raw.fileno(), state, max(min(limit, ask_at) - waited, 0.0))
 
 
 def _sleep(fileno: int, state: int, seconds: float) -> None:

@@ -13,6 +13,7 @@ from app.postgresql.servers import AnotherDatabase, TwoPrimaries, remembered, se
 def test_the_database_is_noted_on_disk_before_anything_is_written_there() -> None:
     connection.ensure_connection()
     seen_path(settings.DATA_DIR).unlink(missing_ok=True)
+    connection.ensure_connection()
     connecting.note_seen()
     noted, here = remembered(seen_path(settings.DATA_DIR)), server()
     if connection.vendor == "sqlite":
