@@ -60,10 +60,11 @@ def _relay(network: Network, socket: Path) -> Iterator[None]:
 
 
 def lose_packets(stage: Stage) -> None:
-    """Lose them from now to the end of the case."""
+    """Lose them until some hundred pings got through all the same, then mend the network."""
     network: Network = stage.servers["network"]
     network.lose(PERCENT)
     stage.more(500, timeout_seconds=240)
+    network.heal()
 
 
 CASES = (Case("packet-loss", _stage, lose_packets, needs_root=True),)
