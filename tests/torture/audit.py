@@ -91,13 +91,15 @@ def _wait_for_t(question: Question) -> list[str]:
 
 def _one(pk: int) -> "tuple[Check, list[Ping]]":
     """Return a check and its log of one moment: the notifier may be at work."""
-    from django.db import transaction
+    from django.db import connection, transaction
 
     from app.checks.models import Check
     from app.pings.models import Ping
 
     with transaction.atomic():
-        check = Check.objects.select_for_update().get(pk=pk)
+        if connection.vendor == "postgresql":
+            connection.cursor().execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        check = Check.objects.get(pk=pk)
         return check, list(Ping.objects.filter(check_ref=pk))
 
 

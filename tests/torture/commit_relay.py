@@ -25,7 +25,6 @@ _LENGTH = struct.Struct("!I")
 _CHUNK = 2**16
 _COMMIT = re.compile(rb"(?<![A-Z_a-z])COMMIT(?![A-Z_a-z])")  # no part of another name
 _COMMITTED = b"COMMIT\0"  # in the CommandComplete message
-HEARD_AFTER_SECONDS = 3.0
 
 
 class Mishap(StrEnum):
@@ -111,8 +110,10 @@ class _Connection:
                 way.cancel()
             self.client[1].transport.abort()
         if self.mishap in (Mishap.ANSWER_HELD, Mishap.REQUEST_HELD):
-            # A server hears late that a client is gone; until then its locks stand.
-            await asyncio.sleep(HEARD_AFTER_SECONDS)
+            # A server behind a dead network does not hear that its client is gone (its
+            # keep-alives begin after two hours): its locks stand until it gives up itself.
+            while await self.server[0].read(_CHUNK):
+                pass
         self.server[1].transport.abort()
 
     async def _up(self) -> None:

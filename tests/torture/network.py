@@ -43,9 +43,11 @@ class Network:
 
     def lose(self, percent: int) -> None:
         """Lose so many of a hundred packets from now on, on every link, both ways."""
-        for name in (self.clients, self.server, self.database):
-            command = [*self.inside(name), "nft", "-f", "-"]
-            subprocess.run(command, input=_RULES.format(percent=percent), text=True, check=True)
+        self._rule(_RULES.format(percent=percent))
+
+    def heal(self) -> None:
+        """Lose nothing any more."""
+        self._rule("delete table inet torture")
 
     def make(self) -> None:
         """Make the namespaces and the two links."""
@@ -59,6 +61,11 @@ class Network:
         """Delete what is there of it."""
         for name in (self.clients, self.server, self.database):
             subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
+
+    def _rule(self, rules: str) -> None:
+        for name in (self.clients, self.server, self.database):
+            command = [*self.inside(name), "nft", "-f", "-"]
+            subprocess.run(command, input=rules, text=True, check=True)
 
     def _link(self, namespace: str, address: str, at_server: str) -> None:
         near, far = f"to-{namespace.rpartition('-')[2]}", "to-server"

@@ -3,6 +3,7 @@
 import contextlib
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from tests.torture.stage import DRAIN, HEALTH, LOAD, NOTIFIER, Stage, receiver, 
 from tests.torture.stages import SMALL_SEGMENTS
 
 PERCENT = 30
+LEAST_SECONDS = 60
 PORT = 5432
 # Who asks from the server's own address may hear how the receiver is.
 _TRUSTED = {"TRUSTED_PROXIES": SERVER_FOR_CLIENTS}
@@ -60,10 +62,13 @@ def _relay(network: Network, socket: Path) -> Iterator[None]:
 
 
 def lose_packets(stage: Stage) -> None:
-    """Lose them from now to the end of the case."""
+    """Lose them for a while in which pings get through all the same, then mend the network."""
     network: Network = stage.servers["network"]
     network.lose(PERCENT)
+    began = time.monotonic()
     stage.more(500, timeout_seconds=240)
+    time.sleep(max(0.0, began + LEAST_SECONDS - time.monotonic()))
+    network.heal()
 
 
 CASES = (Case("packet-loss", _stage, lose_packets, needs_root=True),)
