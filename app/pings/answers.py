@@ -18,15 +18,17 @@ class Answers:
     """The requests under way, oldest first. `emptied` is called when none is left.
 
     `again` is a ping like one before: it is known by its bytes, stands before all
-    others, and is there only when nothing was under way as it came.
+    others, and is there only when nothing was under way as it came. `is_ending`: what
+    still comes is not read, and the connection ends behind what is under way.
     """
 
-    __slots__ = ("_body_limit", "_emptied", "_transport", "again", "requests")
+    __slots__ = ("_body_limit", "_emptied", "_transport", "again", "is_ending", "requests")
 
     def __init__(
         self, transport: asyncio.Transport, body_limit: int, emptied: Callable[[], None]
     ) -> None:
         self._transport, self._body_limit, self._emptied = transport, body_limit, emptied
+        self.is_ending = False
         self.again: Like | None = None
         self.requests: deque[Exchange] = deque()
 
@@ -54,7 +56,8 @@ class Answers:
             self._transport.write(like.ok)
         else:
             self._transport.write(exchanges.packed(answer, like, self._body_limit))
-        self.flush()
+        if self.requests or self.is_ending:
+            self.flush()
 
     def answer(self, request: Exchange, answer: Answer) -> None:
         """Take the answer to a request; it is written when it is its turn."""
