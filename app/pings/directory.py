@@ -18,6 +18,7 @@ from app.pings.segment import write_whole
 # One check: (code, project id, slug); one project: (project id, digest of its ping key or "").
 CheckRow = tuple[bytes, int, str]
 ProjectRow = tuple[int, str]
+CODE_BYTES = 16
 
 
 class Known(StrEnum):
@@ -55,33 +56,37 @@ class Changes:
 
 
 class Directory:
-    """All checks by code, and by ping key and slug. About 250 bytes a check."""
+    """All checks by code, and by ping key and slug. About 250 bytes a check.
+
+    A check's place is "<project id>/<slug>", one string that both tables share; the
+    checks of a place are their codes, one behind the other.
+    """
 
     def __init__(self) -> None:
         self._clear()
 
     def _clear(self) -> None:
         self.number = -1
-        self._checks: dict[bytes, tuple[int, str]] = {}
-        self._slugs: dict[tuple[int, str], list[bytes]] = {}
+        self._places: dict[bytes, str] = {}
+        self._codes: dict[str, bytes] = {}
         self._projects: dict[str, int] = {}
         self._keys: dict[int, str] = {}
 
     def __len__(self) -> int:
-        return len(self._checks)
+        return len(self._places)
 
     def knows(self, code: bytes) -> bool:
         """Return True for the code of a check, as 16 bytes."""
-        return code in self._checks
+        return code in self._places
 
     def find(self, target: UUID | Slug) -> tuple[Known, UUID | Slug]:
         """Return whether the target is known, and the check's code when it is."""
         if isinstance(target, UUID):
-            return (Known.YES if target.bytes in self._checks else Known.NO), target
+            return (Known.YES if target.bytes in self._places else Known.NO), target
         project = self._projects.get(target.key_digest)
-        codes = self._slugs.get((project, target.slug), []) if project is not None else []
-        if len(codes) == 1:
-            return Known.YES, UUID(bytes=codes[0])
+        codes = self._codes.get(f"{project}/{target.slug}", b"") if target.slug else b""
+        if len(codes) == CODE_BYTES:
+            return Known.YES, UUID(bytes=codes)
         return (Known.AMBIGUOUS if codes else Known.NO), target
 
     def apply(self, changes: Changes) -> None:
@@ -94,31 +99,32 @@ class Directory:
                 self._projects[digest], self._keys[project] = project, digest
         for code, project, slug in changes.checks:
             self._forget(code)
-            self._checks[code] = project, slug
+            place = f"{project}/{slug}"
+            self._places[code] = place
             if slug:
-                self._slugs.setdefault((project, slug), []).append(code)
+                others = self._codes.get(place)
+                self._codes[place] = others + code if others else code
         for code in changes.gone:
             self._forget(code)
         self.number = changes.number
 
     def everything(self) -> Changes:
         """Return the whole directory as changes."""
+        split = ((code, place.partition("/")) for code, place in self._places.items())
         return Changes(
             self.number,
-            [(code, project, slug) for code, (project, slug) in self._checks.items()],
+            [(code, int(project), slug) for code, (project, _, slug) in split],
             list(self._keys.items()),
             [],
             is_whole=True,
         )
 
     def _forget(self, code: bytes) -> None:
-        known = self._checks.pop(code, None)
-        if known is None or not known[1]:
-            return
-        codes = self._slugs[known]
-        codes.remove(code)
-        if not codes:
-            del self._slugs[known]
+        place = self._places.pop(code, "")
+        codes = self._codes.pop(place, b"")
+        found = (codes[at : at + CODE_BYTES] for at in range(0, len(codes), CODE_BYTES))
+        if others := b"".join(other for other in found if other != code):
+            self._codes[place] = others
 
 
 def save(path: Path, directory: Directory) -> None:
