@@ -20,10 +20,19 @@ class Answers:
     `emptied` is called when none is left, `refused` for each that gets an error.
 
     `again` is a ping like one before: it is known by its bytes, stands before all
-    others, and is there only when nothing was under way as it came.
+    others, and is there only when nothing was under way as it came. `is_ending`: what
+    still comes is not read, and the connection ends behind what is under way.
     """
 
-    __slots__ = ("_body_limit", "_emptied", "_refused", "_transport", "again", "requests")
+    __slots__ = (
+        "_body_limit",
+        "_emptied",
+        "_refused",
+        "_transport",
+        "again",
+        "is_ending",
+        "requests",
+    )
 
     def __init__(
         self,
@@ -34,6 +43,7 @@ class Answers:
     ) -> None:
         self._transport, self._body_limit = transport, body_limit
         self._emptied, self._refused = emptied, refused
+        self.is_ending = False
         self.again: Like | None = None
         self.requests: deque[Exchange] = deque()
 
@@ -62,7 +72,8 @@ class Answers:
         else:
             self._refused(answer, b"")
             self._transport.write(exchanges.packed(answer, like, self._body_limit))
-        self.flush()
+        if self.requests or self.is_ending:
+            self.flush()
 
     def answer(self, request: Exchange, answer: Answer) -> None:
         """Take the answer to a request; it is written when it is its turn."""

@@ -79,7 +79,7 @@ class Connection(asyncio.Protocol):
         self._answers: Answers
         self._peer = ""
         self._received = b""  # what is being parsed, from between two requests on
-        self._ending = False  # what still comes is not read
+        self._is_between = True  # no byte of a request is waiting for the rest of it
         self._finishing = False  # the request under way is the last one
         self._lingering = False  # refused, and the client is still sending
         self.deadline = time.monotonic() + REQUEST_SECONDS
@@ -97,29 +97,30 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, _error: Exception | None) -> None:
         self._server.closed(self)
-        self._ending = True
+        self._answers.is_ending = True
         self._answers.let_go()
 
     def data_received(self, data: bytes) -> None:
-        if self._ending:
+        answers = self._answers
+        if answers.is_ending:
             return
         self._received = b""
-        answers = self._answers
-        if answers.again is None and not answers.requests and self._parser.is_between_requests:
+        if answers.again is None and not answers.requests and self._is_between:
             if again := self._server.take_again(self._peer, data, answers.answer_again):
-                answers.again, self._ending = again, not again.keep_alive
+                answers.again, answers.is_ending = again, not again.keep_alive
                 self.deadline = self._server.idle_deadline
                 return
             self.deadline = time.monotonic() + REQUEST_SECONDS
             self._received = data
         try:
             self._parser.feed(data)
+            self._is_between = self._parser.is_between_requests
         except RefusedError as error:
             self._refuse(error.answer)
 
     def eof_received(self) -> bool:
         # Answers to what was asked still go out; half a request gets none.
-        self._ending, self._lingering = True, False
+        self._answers.is_ending, self._lingering = True, False
         return self._answers.are_owed and self._parser.request is None
 
     def pause_writing(self) -> None:
@@ -164,7 +165,7 @@ class Connection(asyncio.Protocol):
         self.deadline = time.monotonic() + IDLE_SECONDS
         is_last = self._finishing or not request.keep_alive or request.relay is not None
         if is_last:
-            request.keep_alive, self._ending = False, True
+            request.keep_alive, self._answers.is_ending = False, True
         if request.relay is not None:
             request.relay.end()
         else:
@@ -201,14 +202,14 @@ class Connection(asyncio.Protocol):
             # would not see why it was refused.
             self._transport.write_eof()
             self.deadline = time.monotonic() + LINGER_SECONDS
-        elif self._ending:
+        elif self._answers.is_ending:
             self._transport.close()
 
     def expire(self, now: float) -> None:
         """Close when the deadline has passed: 408 in mid-request, silently when idle."""
         if now < self.deadline or self._transport.is_closing() or self._answers.wait_for_room:
             return
-        if not self._ending and not self._parser.is_between_requests:
+        if not self._answers.is_ending and not self._parser.is_between_requests:
             self._refuse(Answer(408, "the request took too long"))
         elif not self._answers.are_owed:
             self._transport.close()
@@ -231,13 +232,13 @@ class Connection(asyncio.Protocol):
         """Take no more requests; close when all answers are out."""
         self._finishing = True
         if self._parser.request is None:
-            self._ending = True
+            self._answers.is_ending = True
             if not self._answers.are_owed:
                 self._transport.close()
 
     def _refuse(self, answer: Answer) -> None:
         """Answer what cannot be a request, after what was asked before, and close."""
-        self._ending = self._lingering = True
+        self._answers.is_ending = self._lingering = True
         request = self._parser.request
         if request is not None and request.relay is not None:
             request.relay.abandon()

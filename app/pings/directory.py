@@ -18,6 +18,7 @@ from app.pings.segment import write_whole
 # One check: (code, project id, slug); one project: (project id, digest of its ping key or "").
 CheckRow = tuple[bytes, int, str]
 ProjectRow = tuple[int, str]
+CODE_BYTES = 16
 
 
 class Known(StrEnum):
@@ -32,8 +33,7 @@ class Known(StrEnum):
 class Changes:
     """What changed in the directory up to and with `number`.
 
-    `is_whole` says that this is everything. A check that is neither in it nor in `gone`
-    was lost by the database, and may come back.
+    `is_whole` says that this is everything, and what is not in it is gone.
     """
 
     number: int = 0
@@ -56,34 +56,38 @@ class Changes:
 
 
 class Directory:
-    """All checks by code, and by ping key and slug. About 250 bytes a check."""
+    """All checks by code, and by ping key and slug. About 250 bytes a check.
+
+    A check's place is "<project id>/<slug>", one string that both tables share; the
+    checks of a place are their codes, one behind the other.
+    """
 
     def __init__(self) -> None:
         self._clear()
 
     def _clear(self) -> None:
         self.number = -1
-        self._checks: dict[bytes, tuple[int, str]] = {}
-        self._slugs: dict[tuple[int, str], list[bytes]] = {}
+        self._places: dict[bytes, str] = {}
+        self._codes: dict[str, bytes] = {}
         self._projects: dict[str, int] = {}
         self._keys: dict[int, str] = {}
         self._lost: set[bytes] = set()
 
     def __len__(self) -> int:
-        return len(self._checks)
+        return len(self._places)
 
     def knows(self, code: bytes) -> bool:
         """Return True for the code of a check, as 16 bytes."""
-        return code in self._checks
+        return code in self._places
 
     def find(self, target: UUID | Slug) -> tuple[Known, UUID | Slug]:
         """Return whether the target is known, and the check's code when it is."""
         if isinstance(target, UUID):
-            return (Known.YES if target.bytes in self._checks else Known.NO), target
+            return (Known.YES if target.bytes in self._places else Known.NO), target
         project = self._projects.get(target.key_digest)
-        codes = self._slugs.get((project, target.slug), []) if project is not None else []
-        if len(codes) == 1:
-            return Known.YES, UUID(bytes=codes[0])
+        codes = self._codes.get(f"{project}/{target.slug}", b"") if target.slug else b""
+        if len(codes) == CODE_BYTES:
+            return Known.YES, UUID(bytes=codes)
         return (Known.AMBIGUOUS if codes else Known.NO), target
 
     def apply(self, changes: Changes) -> None:
@@ -92,7 +96,7 @@ class Directory:
         After a failover to a standby that had not heard of it, its pings are kept aside
         (pings/orphans) until it comes back, or a tombstone says that it was deleted.
         """
-        before, keys_before = self._checks, self._keys
+        before, keys_before = self._places, self._keys
         if changes.is_whole:
             self._clear()
         for project, digest in changes.projects:
@@ -101,11 +105,12 @@ class Directory:
                 self._projects[digest], self._keys[project] = project, digest
         for code, project, slug in changes.checks:
             self._forget(code)
-            self._checks[code] = project, slug
+            place = f"{project}/{slug}"
+            self._places[code] = place
             if slug:
-                codes = self._slugs.setdefault((project, slug), [])
                 # One that was lost and made again under another code stands for the slug alone.
-                codes[:] = [*(each for each in codes if each not in self._lost), code]
+                others = _codes(self._codes.get(place, b""))
+                self._codes[place] = b"".join([*(o for o in others if o not in self._lost), code])
         if changes.is_whole:
             self._keep_lost(before, keys_before)
         for code in changes.gone:
@@ -114,37 +119,41 @@ class Directory:
 
     def everything(self) -> Changes:
         """Return the whole directory as changes."""
+        split = ((code, place.partition("/")) for code, place in self._places.items())
         return Changes(
             self.number,
-            [(code, project, slug) for code, (project, slug) in self._checks.items()],
+            [(code, int(project), slug) for code, (project, _, slug) in split],
             list(self._keys.items()),
             [],
             is_whole=True,
         )
 
-    def _keep_lost(self, before: dict[bytes, tuple[int, str]], keys_before: dict[int, str]) -> None:
+    def _keep_lost(self, before: dict[bytes, str], keys_before: dict[int, str]) -> None:
         """Keep what was known before and is not there; its slug too, if nobody else has it.
 
         A project's id may mean another one now: its key tells.
         """
-        for code, (project, slug) in before.items():
-            if code in self._checks:
+        for code, place in before.items():
+            if code in self._places:
                 continue
-            is_same = self._keys.get(project) == keys_before.get(project) is not None
-            is_free = bool(slug) and (project, slug) not in self._slugs
-            self._checks[code] = project, slug if is_same and is_free else ""
+            project, _, slug = place.partition("/")
+            key = self._keys.get(int(project))
+            keeps = key == keys_before.get(int(project)) is not None and place not in self._codes
+            self._places[code] = place if keeps else f"{project}/"
             self._lost.add(code)
-            if is_same and is_free:
-                self._slugs[project, slug] = [code]
+            if keeps and slug:
+                self._codes[place] = code
 
     def _forget(self, code: bytes) -> None:
         self._lost.discard(code)
-        known = self._checks.pop(code, None)
-        codes = self._slugs.get(known, []) if known and known[1] else []
-        if code in codes:
-            codes.remove(code)
-            if not codes and known:
-                del self._slugs[known]
+        place = self._places.pop(code, "")
+        codes = _codes(self._codes.pop(place, b""))
+        if others := b"".join(other for other in codes if other != code):
+            self._codes[place] = others
+
+
+def _codes(joined: bytes) -> list[bytes]:
+    return [joined[at : at + CODE_BYTES] for at in range(0, len(joined), CODE_BYTES)]
 
 
 def save(path: Path, directory: Directory) -> None:

@@ -19,6 +19,7 @@ from app.pings.relay import Head, Relay
 
 HEALTH_PREFIX = "/-/"
 METRICS = "metrics"
+_OURS = (protocol.PREFIX.encode(), HEALTH_PREFIX.encode())
 _LATER = datetime(1970, 1, 1, tzinfo=UTC)  # the intake sets the true time
 
 
@@ -58,7 +59,8 @@ class Exchange:
 
     def header(self, name: bytes) -> str:
         """Return a header's value ("" when absent, joined when repeated)."""
-        return ",".join(value.decode("latin-1") for key, value in self.headers if key == name)
+        said = [value for key, value in self.headers if key == name]
+        return b",".join(said).decode("latin-1") if said else ""
 
     @property
     def is_head(self) -> bool:
@@ -73,10 +75,10 @@ class Exchange:
     @property
     def is_for_pages(self) -> bool:
         """Return True when neither pings nor health are asked for."""
-        ours = (protocol.PREFIX.encode(), HEALTH_PREFIX.encode())
+        if self.url.startswith(_OURS):
+            return False
         # An absolute address (RFC 9112, 3.2.2) is ours to take apart, too.
-        path = re.sub(rb"^https?://[^/?]*", b"", self.url)
-        return not path.startswith(ours)
+        return not re.sub(rb"^https?://[^/?]*", b"", self.url).startswith(_OURS)
 
 
 @dataclass(frozen=True, slots=True)

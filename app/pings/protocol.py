@@ -8,6 +8,7 @@ known, because an unknown target is 404 whatever else is wrong.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import parse_qs, unquote
 from uuid import UUID
@@ -108,6 +109,7 @@ def parse(path: str, query: str) -> Request | None:
     )
 
 
+@lru_cache(maxsize=256)
 def answer_bytes(
     answer: Answer, *, body_limit: int, keep_alive: bool, is_head: bool = False
 ) -> bytes:
@@ -153,6 +155,8 @@ def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) ->
     Only what a trusted peer says is believed, and what cannot be understood is
     taken as absent: a bad header never fails a ping.
     """
+    if not forwarded_for:
+        return peer
     address = peer
     for item in reversed(forwarded_for.split(",")):
         if not is_trusted(address, trusted):
@@ -174,6 +178,7 @@ def is_trusted(address: str, trusted: Sequence[Network]) -> bool:
     )
 
 
+@lru_cache(maxsize=4_096)
 def _address(text: str) -> IPv4Address | IPv6Address | None:
     """Return the address in `1.2.3.4`, `1.2.3.4:80`, `2001:db8::1` or `[2001:db8::1]:80`."""
     text = text.strip().strip('"')

@@ -5,6 +5,7 @@ protocol -> intake -> journal -> (answer) ... drain
 
 import asyncio
 import contextlib
+import gc
 import heapq
 import logging
 import resource
@@ -172,6 +173,7 @@ async def serve() -> None:
         lambda: Connection(receiver), host=_hosts(), port=settings.PORT, backlog=unaccepted
     )
     tasks = [loop.create_task(drain.run()), loop.create_task(_each_second(receiver, drain, old))]
+    gc.freeze()  # what is there by now stays: it need not be looked at again and again
     log.info("receiver ready port=%d slot=%d checks=%d", settings.PORT, slot, len(intake.directory))
     await stopping.wait()
     server.close()

@@ -24,7 +24,8 @@ _END_OF_HEAD = b"\r\n\r\n"
 # A body whose length is not known, a client that waits to be asked for it, another protocol.
 _NEVER = {b"transfer-encoding", b"expect", b"upgrade"}
 
-_Heads = dict[tuple[str, bytes], "Like"]
+# None: came once, and is not worth the work yet.
+_Heads = dict[tuple[str, bytes], "Like | None"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,8 @@ class Recurring:
         if any(name in _NEVER for name, _ in exchange.headers):
             return
         begin, end = found.span(1)
-        self._remember((peer, head[:begin] + head[end:] + end_of_head), self._like(exchange, event))
+        key = peer, head[:begin] + head[end:] + end_of_head
+        self._remember(key, self._like(exchange, event) if key in self._young else None)
 
     def _like(self, exchange: Exchange, event: Event) -> Like:
         is_head = exchange.method == "HEAD"
@@ -96,12 +98,15 @@ class Recurring:
         return Like(template, len(event.body), exchange.keep_alive, is_head, ok)
 
     def _again(self, peer: str, head: bytes) -> Like | None:
-        like = self._old.pop((peer, head), None)
-        if like is not None:
-            self._remember((peer, head), like)
+        """Look among those that were not seen since `_young` was full; bring it back."""
+        key = peer, head
+        if key not in self._old:
+            return None
+        like = self._old.pop(key)
+        self._remember(key, like)
         return like
 
-    def _remember(self, key: tuple[str, bytes], like: Like) -> None:
+    def _remember(self, key: tuple[str, bytes], like: Like | None) -> None:
         if len(self._young) >= MOST_HEADS:
             self._old, self._young = self._young, {}
         self._young[key] = like

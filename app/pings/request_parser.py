@@ -42,6 +42,7 @@ class RequestParser:
         self._parser = httptools.HttpRequestParser(self)
         self._request: Exchange | None = None
         self._head_bytes = 0
+        self._fed_bytes = 0
         self._in_head = True
         self._has_ended = False
 
@@ -59,8 +60,9 @@ class RequestParser:
         """Parse bytes. RefusedError for what is too large or no HTTP, and from handlers."""
         if self._has_ended:
             return
+        self._fed_bytes = len(data)
         if self._in_head:
-            self._head_bytes += len(data)
+            self._head_bytes += self._fed_bytes
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -116,7 +118,8 @@ class RequestParser:
     def on_headers_complete(self) -> None:
         request = self._request
         assert request is not None
-        if request.head_bytes > HEAD_BYTES:
+        may_be_large = max(self._head_bytes, self._fed_bytes) > HEAD_BYTES
+        if may_be_large and request.head_bytes > HEAD_BYTES:
             raise RefusedError(_TOO_LARGE)
         request.method = self._parser.get_method().decode("ascii", "replace")
         request.keep_alive = self._parser.should_keep_alive()

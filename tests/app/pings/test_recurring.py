@@ -57,6 +57,7 @@ def test_the_second_ping_means_what_the_first_did(
             packed = [text.encode("latin-1") for text in (one, one, other)]
             first, *again = await answers(run, *packed)
             assert heads(run) == 1
+            assert run.server._recurring.find("127.0.0.1", packed[-1]) is not None
             assert again == [first, first]
 
     uvloop.run(scenario())
