@@ -161,6 +161,19 @@ def test_a_new_client_gets_the_place_of_the_one_that_is_silent_for_longest(tmp_p
     uvloop.run(scenario())
 
 
+def test_a_client_that_asks_much_at_once_is_read_from_again(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(tmp_path) as run:
+            reader, writer = await run.open()
+            for _ in range(3):
+                writer.write(ping() * 200)
+                for _ in range(200):
+                    await asyncio.wait_for(reader.readuntil(b"\r\n\r\nOK"), 5)
+            writer.close()
+
+    uvloop.run(scenario())
+
+
 def test_a_request_with_many_fields_is_a_ping(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with running(tmp_path) as run:
