@@ -38,8 +38,8 @@ def steps(draining: Draining, link: Link | None) -> Iterator[Step]:
 
     JournalError when the journal cannot be read.
     """
-    until, start, most = (link.end or Place()) if link else None, draining.place, LEAST_ENTRIES
-    said = draining.applied_before
+    until, start = (link.end or Place()) if link else None, draining.place
+    most, said = max(draining.most_entries, LEAST_ENTRIES), draining.applied_before
     while True:
         batch = journal_reader.read(
             draining.directory,
@@ -54,7 +54,8 @@ def steps(draining: Draining, link: Link | None) -> Iterator[Step]:
         newest = link.end_time if is_all and link else batch.newest()
         said = max((at for at in (said, newest) if at is not None), default=None)
         is_last = is_all or batch.end == batch.start
+        most = draining.most_entries = LEAST_ENTRIES if is_last else min(most * 2, MOST_ENTRIES)
         yield Step(batch, said, is_last)
         if is_last:
             return
-        start, most = batch.end, min(most * 2, MOST_ENTRIES)
+        start = batch.end

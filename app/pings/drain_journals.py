@@ -27,6 +27,7 @@ class Draining:
     asked_at: datetime | None = None
     applied_before: datetime | None = None
     is_stuck: bool = False
+    most_entries: int = 0  # of the next batch, when the last one had said that there is more
 
     def stick(self, error: JournalError) -> None:
         """Stop draining a journal that cannot be understood: a person has to look."""

@@ -34,6 +34,9 @@ def test_batches_grow_while_the_drain_is_behind(
     assert [step.is_last for step in found] == [False] * 5 + [True]
     assert found[0].batch.end == found[1].batch.start
     assert found[1].applied_before == T0 + timedelta(minutes=8)
+    draining.place = found[0].batch.end
+    first = next(batches.steps(draining, None)), next(batches.steps(draining, None))
+    assert [len(step.batch.entries) for step in first] == [3, 6]  # from one run to the next
 
 
 def test_t_does_not_go_back_with_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,7 +74,7 @@ def test_t_moves_with_every_batch_of_a_backlog(
     said = []
     while drain._round():
         said.append(Position.objects.get().applied_before)
-    assert said == [T0 + timedelta(seconds=n - 1) for n in (1_000, 2_000, 3_000, 4_000)]
+    assert said == [T0 + timedelta(seconds=n - 1) for n in (1_000, 3_000)]
     assert Position.objects.get().applied_before == T0 + timedelta(days=1)
     assert Check.objects.get().n_pings == 4_500
     drain._disconnect()
