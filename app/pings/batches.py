@@ -23,7 +23,10 @@ _CHUNK_BYTES = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A batch, and T with it. `is_last`: it has all that the receiver had said was there."""
+    """A batch, and T with it, which never goes back.
+
+    `is_last`: it has all that the receiver had said was there.
+    """
 
     batch: Batch
     applied_before: datetime | None
@@ -35,7 +38,8 @@ def steps(draining: Draining, link: Link | None) -> Iterator[Step]:
 
     JournalError when the journal cannot be read.
     """
-    until, start, most = (link.end or Place()) if link else None, draining.place, LEAST_ENTRIES
+    until, start = (link.end or Place()) if link else None, draining.place
+    most, said = max(draining.most_entries, LEAST_ENTRIES), draining.applied_before
     while True:
         batch = journal_reader.read(
             draining.directory,
@@ -48,8 +52,10 @@ def steps(draining: Draining, link: Link | None) -> Iterator[Step]:
         )
         is_all = link is not None and link.end is not None and batch.end >= link.end
         newest = link.end_time if is_all and link else batch.newest()
+        said = max((at for at in (said, newest) if at is not None), default=None)
         is_last = is_all or batch.end == batch.start
-        yield Step(batch, draining.newer(newest), is_last)
+        most = draining.most_entries = LEAST_ENTRIES if is_last else min(most * 2, MOST_ENTRIES)
+        yield Step(batch, said, is_last)
         if is_last:
             return
-        start, most = batch.end, min(most * 2, MOST_ENTRIES)
+        start = batch.end

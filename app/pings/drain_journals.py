@@ -27,12 +27,7 @@ class Draining:
     asked_at: datetime | None = None
     applied_before: datetime | None = None
     is_stuck: bool = False
-
-    def newer(self, applied_before: datetime | None) -> datetime | None:
-        """Return T as it may be said: it never goes back."""
-        if applied_before is None or self.applied_before is None:
-            return applied_before or self.applied_before
-        return max(applied_before, self.applied_before)
+    most_entries: int = 0  # of the next batch, when the last one had said that there is more
 
     def stick(self, error: JournalError) -> None:
         """Stop draining a journal that cannot be understood: a person has to look."""

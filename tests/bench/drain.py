@@ -28,17 +28,25 @@ ROW_WORKER_SHARE = 20  # of the pings: it would take hours otherwise
 
 
 def fill_checks(count: int) -> list[UUID]:
-    """Make so many checks in one project and return their codes; Django is set up."""
+    """Make so many checks in one project, all of them up, and return their codes.
+
+    Django is set up. A first ping is dearer, and a check has only one.
+    """
     from django.db import connection
 
     from app.accounts.models import Project
     from app.checks.models import Check
 
     project = Project.objects.create(name="bench", directory_change=1)
+    at = datetime.now(UTC) - timedelta(hours=1)
+    up: dict[str, Any] = {"status": "up", "n_pings": 1, "last_ping_at": at, "status_since": at}
+    up |= {"due_at": at + timedelta(hours=24), "period_seconds": 86_400, "grace_seconds": 3_600}
+    up |= {"down_at": at + timedelta(hours=25), "wake_at": at + timedelta(hours=25)}
     for start in range(0, count, 5_000):
         some = range(start, min(start + 5_000, count))
         Check.objects.bulk_create(
-            Check(project=project, name=f"c{n}", slug=f"c{n}", directory_change=1) for n in some
+            Check(project=project, name=f"c{n}", slug=f"c{n}", directory_change=1, **up)
+            for n in some
         )
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:

@@ -11,7 +11,7 @@ from django.conf import settings
 from app.accounts.models import Project
 from app.checks.models import Check
 from app.checks.state import Event
-from app.pings import wire
+from app.pings import pipeline, wire
 from app.pings.drain import Drain
 from app.pings.drain_links import Links
 from app.pings.frames import Entry, encode
@@ -63,8 +63,9 @@ def fill(journal: Journal, count: int) -> Place:
 
 
 def test_t_moves_with_every_batch_of_a_backlog(
-    journal: Journal, links: Links, receiver: socket.socket
+    journal: Journal, links: Links, receiver: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(pipeline, "RUN_SECONDS", 0.0)
     end = fill(journal, 4_500)
     say_end(receiver, end, T0 + timedelta(days=1))
     drain = Drain(links)
@@ -73,7 +74,7 @@ def test_t_moves_with_every_batch_of_a_backlog(
     said = []
     while drain._round():
         said.append(Position.objects.get().applied_before)
-    assert said == [T0 + timedelta(seconds=1_999), T0 + timedelta(seconds=3_999)]
+    assert said == [T0 + timedelta(seconds=n - 1) for n in (1_000, 3_000)]
     assert Position.objects.get().applied_before == T0 + timedelta(days=1)
     assert Check.objects.get().n_pings == 4_500
     drain._disconnect()
