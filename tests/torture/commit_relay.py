@@ -102,19 +102,19 @@ class _Connection:
 
     async def relay(self) -> None:
         """Relay until one of the two ends, or a mishap ends both."""
-        ways = [asyncio.ensure_future(self._up()), asyncio.ensure_future(self._down())]
+        up, down = asyncio.ensure_future(self._up()), asyncio.ensure_future(self._down())
         try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for way in ways:
-                way.cancel()
+            await asyncio.wait((up, down), return_when=asyncio.FIRST_COMPLETED)
             self.client[1].transport.abort()
-        if self.mishap in (Mishap.ANSWER_HELD, Mishap.REQUEST_HELD):
-            # A server behind a dead network does not hear that its client is gone (its
-            # keep-alives begin after two hours): its locks stand until it gives up itself.
-            while await self.server[0].read(_CHUNK):
-                pass
-        self.server[1].transport.abort()
+            if self.mishap in (Mishap.ANSWER_HELD, Mishap.REQUEST_HELD):
+                # A server behind a dead network does not hear that its client is gone (its
+                # keep-alives begin after two hours): its locks stand until it gives up itself.
+                await down
+        finally:
+            up.cancel()
+            down.cancel()
+            self.client[1].transport.abort()
+            self.server[1].transport.abort()
 
     async def _up(self) -> None:
         messages = Messages()
