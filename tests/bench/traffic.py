@@ -31,8 +31,8 @@ from itertools import cycle, product
 from typing import Any
 
 ANSWER_SECONDS = 15.0
-SLOW_SECONDS = 2.0
-_PIECES = 8
+SLOW_SECONDS = 4.0  # a receiver that is stopped waits for 1.5 s
+_PIECES = 16
 _PIECE = b"one more line of a backup's log\n"
 _REDIRECTED = 400  # what is below is an answer that a client can use
 
@@ -85,8 +85,9 @@ class Stream:
         where = f"{self._door} {kind} {'kept' if is_kept else 'new'}"
         self._counted.by_stream[kind] += 1
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                status = await self._exchange(name, path, is_dribbled=kind == "slow pings")
+            is_dribbled = kind == "slow pings"
+            async with asyncio.timeout(ANSWER_SECONDS + SLOW_SECONDS * is_dribbled):
+                status = await self._exchange(name, path, is_dribbled=is_dribbled)
         except (
             OSError,
             asyncio.IncompleteReadError,

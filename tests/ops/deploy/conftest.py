@@ -6,7 +6,7 @@ import pytest
 
 from provisioning.fleet import Fleet
 from tests.architecture.tree import ROOT
-from tests.ops.deploy.stage import Stage
+from tests.ops.deploy.stage import APPS, Stage
 from tests.ops.rehearsal import Rehearsal
 from tests.ops.release.scratch import Scratch
 
@@ -37,5 +37,7 @@ def stage(deployed: Stage) -> Iterator[Stage]:
     """Give the same to a test that may do harm: its base serves again afterwards."""
     yield deployed
     if not deployed.all_serve():
+        for name in APPS:  # out by hand, or by a balancer that was off: a deploy leaves it so
+            deployed.fab("lb.ready", "--host", name)
         done = deployed.deploy(deployed.base)
         assert done.returncode == 0, done.stdout + done.stderr

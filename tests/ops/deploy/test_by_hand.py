@@ -23,7 +23,7 @@ def test_a_server_is_taken_out_and_in_under_load(stage: Stage) -> None:
         )
         for one in said.values():
             assert re.match(
-                r"app2 is out \(drain\): 20\S+ operator=\S+@.* fab lb.drain", one["words"]
+                r"app2 is out \(drain\): 20\S+ operator=\S+@.*fab lb.drain", one["words"]
             )
         assert stage.fab("lb.maintenance", "--host", "app2").returncode == 0
         assert stage.lb_states("app2") == {("MAINT", "maint")}

@@ -64,8 +64,10 @@ def test_a_release_goes_out_under_load_and_nobody_notices(stage: Stage) -> None:
 def test_these_clients_notice_a_restart_that_waits_for_nobody(stage: Stage) -> None:
     """Else that nobody notices a deploy would say little."""
     with stage.traffic() as counted:
-        stage.run("app1", "systemctl restart stillhere-receiver@0 stillhere-receiver@1")
         time.sleep(4)
+        for name in APPS:
+            stage.run(name, "systemctl restart stillhere-receiver@0 stillhere-receiver@1")
+            time.sleep(4)
     assert counted.said["failed"] > 0
     assert all("slow pings" in words for words in counted.said["examples"]), counted.said
     assert stage.lost_and_doubled(counted.said["acknowledged"]) == (0, 0)
