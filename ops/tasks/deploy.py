@@ -153,7 +153,7 @@ def _finish(desk: Desk, outcome: procedure.Outcome) -> None:
 
 def _say_how_to_begin(say: Callable[[str], None], found: summary.Found) -> None:
     servers = [one for one in found.values() if isinstance(one, Standing) and one.serves]
-    if servers and not any(one.on.previous for one in servers):
+    if servers and not any(one.on.previous or one.on.left for one in servers):
         say("This was the first release. The first user is made by:")
         say(summary.first_user(servers[0].host))
 
