@@ -30,15 +30,24 @@ class Sessions:
     def of(self, host: Host) -> Session:
         """Return the session with the host, opened at the first time."""
         if host.name not in self._open:
-            session = self._open[host.name] = Session(self._fleet, host)
-            if self._hold:
-                who, why = self._hold
-                held_by = session.ask("lock", answer_seconds=LOOK_SECONDS, who=who, why=why).get(
-                    "held_by"
-                )
-                if held_by:
-                    raise Locked(f"{host.name} is held by {held_by}. Wait, or ask them to stop.")
+            self._open[host.name] = self._held(Session(self._fleet, host))
         return self._open[host.name]
+
+    def _held(self, session: Session) -> Session:
+        """Return it when it holds its host, if that is wanted; else it is closed."""
+        if not self._hold:
+            return session
+        who, why = self._hold
+        try:
+            said = session.ask("lock", answer_seconds=LOOK_SECONDS, who=who, why=why)
+        except HostError:
+            session.close()
+            raise
+        if held_by := said.get("held_by"):
+            session.close()
+            name = session.host.name
+            raise Locked(f"{name} is held by {held_by}. Wait, or ask them to stop.")
+        return session
 
     def reopened(self, host: Host) -> Session:
         """Return a new session with a host that has ended the old one, or is about to."""

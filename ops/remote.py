@@ -61,7 +61,10 @@ class Session:
         except OSError:
             line = b""
         if not line:
-            raise Unreachable(f"{self.host.name}: {self._why_silent()} when asked to {what}.")
+            why = self._why_silent()
+            # An answer that is only late would be taken for that of the next question.
+            self.close()
+            raise Unreachable(f"{self.host.name}: {why} when asked to {what}.")
         try:
             answer: dict[str, Any] = json.loads(line)
         except ValueError:
