@@ -1,5 +1,6 @@
 """All hosts at once: this is where sessions are opened and a plan is made of what they say."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from provisioning.resources import Resource
 from provisioning.roles import resources_of
 
 MOST_AT_ONCE = 16
+LET_GO_SECONDS = 60.0  # a dead line lets go within 45
+PAUSE_SECONDS = 1.0
 LOOK_SECONDS = 60  # a host that has not looked at itself by then hangs
 
 
@@ -28,10 +31,31 @@ class Sessions:
         self._open: dict[str, Session] = {}
 
     def of(self, host: Host) -> Session:
-        """Return the session with the host, opened at the first time."""
-        if host.name not in self._open:
-            self._open[host.name] = self._held(Session(self._fleet, host))
-        return self._open[host.name]
+        """Return the session with the host, opened at the first time, and after one that broke.
+
+        HostError when it cannot be; Locked when another operator has the host.
+        """
+        session = self._open.get(host.name)
+        if session and not session.is_open:
+            return self._again(host)
+        if not session:
+            session = self._open[host.name] = self._held(Session(self._fleet, host))
+        return session
+
+    def _again(self, host: Host) -> Session:
+        """Return a new session; the host may not have noticed yet that ours is gone."""
+        deadline = time.monotonic() + LET_GO_SECONDS
+        while True:
+            try:
+                return self.reopened(host)
+            except Locked as error:
+                if not self._is_ours(str(error)) or time.monotonic() > deadline:
+                    raise
+            time.sleep(PAUSE_SECONDS)
+
+    def _is_ours(self, said: str) -> bool:
+        who, why = self._hold or ("", "")
+        return f" is held by {who} since " in said and f": {why}." in said
 
     def _held(self, session: Session) -> Session:
         """Return it when it holds its host, if that is wanted; else it is closed."""

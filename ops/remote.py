@@ -48,6 +48,7 @@ class Session:
     def __init__(self, fleet: Fleet, host: Host) -> None:
         self.host = host
         self.patience_seconds = ANSWER_SECONDS
+        self.is_open = True
         self._connection = _connect(fleet, host)
         self._channel = self._start()
         self._lines = self._channel.makefile("rb")
@@ -98,6 +99,7 @@ class Session:
 
     def close(self) -> None:
         """End the agent and the connection."""
+        self.is_open = False
         self._connection.close()
 
     def __enter__(self) -> "Session":
