@@ -1,5 +1,6 @@
 """All hosts at once: this is where sessions are opened and a plan is made of what they say."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from provisioning.resources import Resource
 from provisioning.roles import resources_of
 
 MOST_AT_ONCE = 16
+LET_GO_SECONDS = 60.0  # a dead line lets go within 45
+PAUSE_SECONDS = 1.0
 LOOK_SECONDS = 60  # a host that has not looked at itself by then hangs
 
 
@@ -28,17 +31,47 @@ class Sessions:
         self._open: dict[str, Session] = {}
 
     def of(self, host: Host) -> Session:
-        """Return the session with the host, opened at the first time."""
-        if host.name not in self._open:
-            session = self._open[host.name] = Session(self._fleet, host)
-            if self._hold:
-                who, why = self._hold
-                held_by = session.ask("lock", answer_seconds=LOOK_SECONDS, who=who, why=why).get(
-                    "held_by"
-                )
-                if held_by:
-                    raise Locked(f"{host.name} is held by {held_by}. Wait, or ask them to stop.")
-        return self._open[host.name]
+        """Return the session with the host, opened at the first time, and after one that broke.
+
+        HostError when it cannot be; Locked when another operator has the host.
+        """
+        session = self._open.get(host.name)
+        if session and not session.is_open:
+            return self._again(host)
+        if not session:
+            session = self._open[host.name] = self._held(Session(self._fleet, host))
+        return session
+
+    def _again(self, host: Host) -> Session:
+        """Return a new session; the host may not have noticed yet that ours is gone."""
+        deadline = time.monotonic() + LET_GO_SECONDS
+        while True:
+            try:
+                return self.reopened(host)
+            except Locked as error:
+                if not self._is_ours(str(error)) or time.monotonic() > deadline:
+                    raise
+            time.sleep(PAUSE_SECONDS)
+
+    def _is_ours(self, said: str) -> bool:
+        who, why = self._hold or ("", "")
+        return f" is held by {who} since " in said and f": {why}." in said
+
+    def _held(self, session: Session) -> Session:
+        """Return it when it holds its host, if that is wanted; else it is closed."""
+        if not self._hold:
+            return session
+        who, why = self._hold
+        try:
+            said = session.ask("lock", answer_seconds=LOOK_SECONDS, who=who, why=why)
+        except HostError:
+            session.close()
+            raise
+        if held_by := said.get("held_by"):
+            session.close()
+            name = session.host.name
+            raise Locked(f"{name} is held by {held_by}. Wait, or ask them to stop.")
+        return session
 
     def reopened(self, host: Host) -> Session:
         """Return a new session with a host that has ended the old one, or is about to."""

@@ -48,6 +48,7 @@ class Session:
     def __init__(self, fleet: Fleet, host: Host) -> None:
         self.host = host
         self.patience_seconds = ANSWER_SECONDS
+        self.is_open = True
         self._connection = _connect(fleet, host)
         self._channel = self._start()
         self._lines = self._channel.makefile("rb")
@@ -61,7 +62,10 @@ class Session:
         except OSError:
             line = b""
         if not line:
-            raise Unreachable(f"{self.host.name}: {self._why_silent()} when asked to {what}.")
+            why = self._why_silent()
+            # An answer that is only late would be taken for that of the next question.
+            self.close()
+            raise Unreachable(f"{self.host.name}: {why} when asked to {what}.")
         try:
             answer: dict[str, Any] = json.loads(line)
         except ValueError:
@@ -95,6 +99,7 @@ class Session:
 
     def close(self) -> None:
         """End the agent and the connection."""
+        self.is_open = False
         self._connection.close()
 
     def __enter__(self) -> "Session":

@@ -1,7 +1,8 @@
 """A release goes out over this host: its mark, its units, a command of a release, a question.
 
 /var/lib/stillhere/deploy.json      from before the server is drained until it serves again:
-                                    who, since when, and what it is to be afterwards
+                                    who, since when, what it is to be afterwards, and the
+                                    release it had before
 /etc/stillhere/maintenance          the host's own maintenance, by hand
 """
 

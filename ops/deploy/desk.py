@@ -8,12 +8,13 @@ from typing import TypeVar
 from ops.audit import Audit, operator
 from ops.deploy.stopping import Stopping
 from ops.deploy.telling import Telling
-from ops.errors import Refused
+from ops.errors import Refused, Unreachable
 from ops.reading import MOST_AT_ONCE, Sessions
 from ops.remote import Session
 from provisioning.fleet import Fleet, Host, Role
 
 T = TypeVar("T")
+ASK_SECONDS = 60
 WITHOUT = "Leave these hosts out, with commas between: they are down, and stay as they are."
 
 
@@ -50,6 +51,16 @@ class Desk:
     def of(self, host: Host) -> Session:
         """Return the session with a host."""
         return self.sessions.of(host)
+
+    def reach(self, host: Host) -> None:
+        """Have a line to a host that works; HostError when there is none.
+
+        One that broke is noticed only when somebody asks; the second try is over a new one.
+        """
+        try:
+            self.of(host).ask("boot", answer_seconds=ASK_SECONDS)
+        except Unreachable:
+            self.of(host).ask("boot", answer_seconds=ASK_SECONDS)
 
     def did(self, host: Host, words: str) -> str:
         """Keep here that something is done; return the line for the host's journal."""

@@ -43,7 +43,7 @@ def drained(desk: Desk, server: Host, why: str, *, is_put_back: bool = False) ->
     if not standing.mark and (words := disagreement(seen, server)):
         raise ChangeFailed(f"{name}: {words}")
     afterwards = to_be_afterwards(seen, server, standing.mark)
-    _mark(desk, server, why, afterwards)
+    _mark(desk, server, why, afterwards, standing.mark.get("before") or standing.on.current)
     with desk.telling.step("drain", name) as step:
         tell(desk, server, Admin.DRAIN)
         step.words = "on all balancers"
@@ -67,12 +67,13 @@ def drained(desk: Desk, server: Host, why: str, *, is_put_back: bool = False) ->
     unmark(desk, server)
 
 
-def _mark(desk: Desk, server: Host, why: str, afterwards: Admin) -> None:
+def _mark(desk: Desk, server: Host, why: str, afterwards: Admin, before: str) -> None:
     mark = {
         "by": desk.who,
         "why": why,
         "since": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         "afterwards": afterwards.value,
+        "before": before,
     }
     line = desk.did(server, f"taken out for {why}")
     desk.of(server).ask("set_mark", answer_seconds=ASK_SECONDS, mark=mark, audit=line)

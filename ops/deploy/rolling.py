@@ -8,7 +8,7 @@ from ops.deploy.desk import Desk
 from ops.deploy.drained import drained
 from ops.deploy.smoke import smoke
 from ops.deploy.standing import Standing, standing_of
-from ops.errors import HostError, Stopped
+from ops.errors import HostError, Locked, Stopped
 from ops.release import switch
 from ops.remote import can_connect
 from provisioning.fleet import Host, Role
@@ -70,7 +70,10 @@ def put_back(desk: Desk, server: Host, old: str) -> str:
         return "; ".join(
             ["does not answer; it is in maintenance on the balancers until a deploy", *troubles]
         )
+    if not desk.hosts(Role.LOAD_BALANCER):
+        return "is left as it is: no balancer answers, and each may send to it or not"
     try:
+        desk.reach(server)
         standing = standing_of(desk.of(server))
         if not standing.mark:
             return "nothing was begun there"
@@ -83,7 +86,7 @@ def put_back(desk: Desk, server: Host, old: str) -> str:
         desk.telling.say(f"  {name}  going back to {old}")
         with drained(desk, server, f"release {old}", is_put_back=True):
             run_release(desk, server, old)
-    except HostError as error:
+    except (HostError, Locked) as error:
         tell_who_answers(desk, server, Admin.MAINTENANCE)
         return f"is in maintenance, and serves nothing: {error}"
     return f"has release {old} again, and serves"
@@ -97,8 +100,9 @@ def silent_balancers(desk: Desk) -> frozenset[str]:
             one = replace(
                 desk, without=frozenset(each.name for each in desk.fleet.hosts if each != host)
             )
+            desk.reach(host)
             seen_by_balancers(one)
-        except HostError as error:
+        except (HostError, Locked) as error:
             desk.telling.trouble(f"{error} Nothing is put back there.")
             silent.add(host.name)
     return frozenset(silent)

@@ -58,7 +58,13 @@ class Standing:
         return is_linked and self.running <= {release_id}
 
     def before(self, release_id: str) -> str:
-        """Return the release to go back to; "" when there is none."""
+        """Return the release to go back to; "" when there is none.
+
+        One whose deploy was cut off is not: nobody knows whether it works. The mark does know.
+        """
+        marked = self.mark.get("before", "")
+        if marked and marked != release_id:
+            return marked
         return self.on.current if self.on.current != release_id else self.on.previous
 
 

@@ -107,16 +107,26 @@ def release_before(found: Sequence[Standing]) -> str:
     """Return the release to roll back to: the one before the newest switch. Refused if unclear.
 
     Application servers say: what they had has served. Databases and observer also had those
-    that were put back.
+    that were put back. Where some have gone back already, that is finished; where all have,
+    the command was given twice, and no other release was meant.
     """
     servers = [one for one in found if one.serves]
     switched = [one for one in servers if one.on.current and one.on.since]
     if not switched:
         raise Refused("There is no release to go back from. fab deploy brings the first one.")
     newest = max(switched, key=lambda one: str(one.on.since)).on.current
+    others = [one for one in servers if one.on.current != newest]
+    if any(one.on.previous == newest for one in others):
+        return newest
+    left = {one.on.left for one in servers if one.on.current == newest} - {""}
     olds = {one.before(newest) for one in servers} - {""}
+    named = ", ".join(sorted(olds)) or "none"
+    if left and not others:
+        raise Refused(
+            f"All have {newest}: {', '.join(sorted(left))} was gone back from. Another one, "
+            f"further back ({named}) or that one again: say --release ID."
+        )
     if len(olds) != 1:
-        named = ", ".join(sorted(olds)) or "none"
         raise Refused(f"Which release? Before {newest} there was: {named}. Say --release ID.")
     return olds.pop()
 

@@ -12,6 +12,7 @@ RELEASED = ("app", "backups", "watchdog", "manage.py")
 REQUIREMENTS = "requirements/base.txt"
 GIT_SECONDS = 60
 MOST_SHOWN = 10
+MOST_SUBJECT = 120  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,11 @@ def find_commit(root: Path, name: str) -> Commit:
     """
     if not name:
         _refuse_dirty(root)
-    shown = git(root, "show", "--no-patch", "--format=%H%n%ct%n%s", _resolved(root, name or "HEAD"))
+    # Without it, who has git verify signatures would get that before anything else.
+    plainly = ("--no-show-signature", "--no-patch", "--format=%H%n%ct%n%s")
+    shown = git(root, "show", *plainly, _resolved(root, name or "HEAD"))
     identity, seconds, subject, *_ = (shown + "\n").split("\n")
-    return Commit(identity, subject, datetime.fromtimestamp(int(seconds), UTC))
+    return Commit(identity, _printable(subject), datetime.fromtimestamp(int(seconds), UTC))
 
 
 def export(root: Path, commit: Commit, folder: Path) -> None:
@@ -60,13 +63,20 @@ def git(root: Path, *arguments: str) -> str:
     done = subprocess.run(
         ["git", "-C", str(root), *arguments],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",  # a subject may be anything
         timeout=GIT_SECONDS,
         check=False,
     )
     if done.returncode:
         raise BuildFailed(f"git {arguments[0]} in {root}: {done.stderr.strip()}")
     return done.stdout.rstrip("\n")
+
+
+def _printable(subject: str) -> str:
+    """Return it as an operator's terminal may show it: a line, and nothing that steers it."""
+    line = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in subject)
+    return line if len(line) <= MOST_SUBJECT else f"{line[:MOST_SUBJECT]}..."
 
 
 def _resolved(root: Path, name: str) -> str:
@@ -81,7 +91,9 @@ def _resolved(root: Path, name: str) -> str:
 
 
 def _refuse_dirty(root: Path) -> None:
-    lines = git(root, "status", "--porcelain", "--", *RELEASED, REQUIREMENTS).splitlines()
+    # Said here, since git may have been told to say nothing of files that were never added.
+    asked = ("status", "--porcelain", "--untracked-files=normal")
+    lines = git(root, *asked, "--", *RELEASED, REQUIREMENTS).splitlines()
     if lines:
         shown = "".join(f"\n    {line}" for line in lines[:MOST_SHOWN])
         more = f"\n    and {len(lines) - MOST_SHOWN} more" if len(lines) > MOST_SHOWN else ""

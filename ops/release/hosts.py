@@ -1,5 +1,6 @@
 """What a host has of releases, and telling it to switch: this is where it is asked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,6 +25,7 @@ class OnHost:
     """The releases of a host. `current` and `previous` are "" when there is none.
 
     `since` and `by` are of the switch to the current one: None and "" when nobody knows.
+    `previous` came before the current one; `left` is what was gone back from, "" if none was.
     """
 
     python: str
@@ -34,6 +36,7 @@ class OnHost:
     previous: str
     since: datetime | None
     by: str
+    left: str = ""
 
     def has(self, release_id: str) -> bool:
         """Tell whether it could be switched to."""
@@ -47,17 +50,34 @@ def what_is_on(session: Session) -> OnHost:
     # A switch that was cut off before the link is remembered, and never happened.
     while switches and switches[-1]["release"] != current:
         switches.pop()
-    earlier = [one["release"] for one in switches if one["release"] != current]
+    previous, left = before_and_left([one["release"] for one in switches])
     return OnHost(
         said["python"],
         said["machine"],
         tuple(Kept(**one) for one in said["releases"]),
         tuple(said["packages"]),
         current,
-        earlier[-1] if earlier else "",
+        previous,
         datetime.fromisoformat(switches[-1]["since"]) if switches else None,
         switches[-1]["by"] if switches else "",
+        left,
     )
+
+
+def before_and_left(switched: Sequence[str]) -> tuple[str, str]:
+    """Return what came before the last release, and what was gone back from to it. Pure.
+
+    What was gone back from is no release to go back to: a second rollback would bring it again.
+    """
+    way: list[str] = []
+    left = ""
+    for one in switched:
+        if one not in way:
+            way, left = [*way, one], ""
+        elif one != way[-1]:
+            left = way[-1]
+            del way[way.index(one) + 1 :]
+    return (way[-2] if len(way) > 1 else ""), left
 
 
 def switch(session: Session, release_id: str, by: str) -> None:

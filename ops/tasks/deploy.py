@@ -1,7 +1,7 @@
 """`fab deploy` and its sisters: a release goes out, goes back, and where which one is."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from json import dumps
 from typing import Any
 
@@ -13,7 +13,7 @@ from ops.confirming import confirmed
 from ops.console import Console
 from ops.deploy import procedure, summary
 from ops.deploy.balancers import Seen, seen_by_balancers
-from ops.deploy.desk import WITHOUT, Desk, left_out
+from ops.deploy.desk import WITHOUT, Desk, at_once, left_out
 from ops.deploy.plan import ORDER, made_plan
 from ops.deploy.standing import Standing, standings
 from ops.deploy.stopping import Stopping
@@ -135,6 +135,8 @@ def _finish(desk: Desk, outcome: procedure.Outcome) -> None:
     else:
         for line in telling.where_time_went():
             telling.say(line)
+    if outcome.trouble:
+        at_once(lambda host: _reach(desk, host), desk.hosts())
     found, seen = _state(desk)
     telling.data("\n".join(summary.table(fleet, found, seen)))
     wrong = list(summary.troubles(fleet, found, seen))
@@ -153,9 +155,15 @@ def _finish(desk: Desk, outcome: procedure.Outcome) -> None:
 
 def _say_how_to_begin(say: Callable[[str], None], found: summary.Found) -> None:
     servers = [one for one in found.values() if isinstance(one, Standing) and one.serves]
-    if servers and not any(one.on.previous for one in servers):
+    if servers and not any(one.on.previous or one.on.left for one in servers):
         say("This was the first release. The first user is made by:")
         say(summary.first_user(servers[0].host))
+
+
+def _reach(desk: Desk, host: Host) -> None:
+    """Open a line again that broke; who does not answer then says so when asked how it stands."""
+    with suppress(HostError):
+        desk.reach(host)
 
 
 def _state(desk: Desk) -> tuple[dict[str, Standing | str], Seen]:

@@ -14,10 +14,13 @@ import fcntl
 import io
 import json
 import os
+import re
 import ssl
 import subprocess
 import sys
 import tarfile
+import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -34,6 +37,8 @@ FETCH_SECONDS = 60
 PROOF_SECONDS = 15.0  # a reload goes on while the old process still takes connections
 REPORT_SECONDS = 10
 TRIES = 3
+MOST_BYTES = 200_000  # two pairs are a twentieth of that
+CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.S)
 DAY_SECONDS = 86_400
 
 Settings = dict[str, Any]
@@ -64,6 +69,10 @@ def order(settings: Settings) -> None:
             say(f"{kind}: nothing is due")
             continue
         with held(f"order certificate {kind}"):
+            with open(path, encoding="utf-8") as file:
+                if not due(file.read(), names, settings["days"]):
+                    say(f"{kind}: an operator has ordered it meanwhile")
+                    continue
             audit = f"timer did='order certificate {kind} for {', '.join(names)}: {why}'"
             certifying.order_certificate(kind=kind, names=names, audit=audit, **what)
         say(f"{kind}: ordered, since it {why}")
@@ -79,22 +88,30 @@ def due(text: str, names: list[str], days: int) -> str:
 
 def fetch(settings: Settings) -> None:
     """Show what the observer keeps. Failed when that is not good enough; the old pairs stay."""
-    pairs = fetched(settings)
-    if pairs == certifying.certificates(LIVE, with_keys=True)["pairs"]:
+    if fetched(settings) == in_use():
         say("the observer has nothing new")
         return
-    for kind, text in pairs.items():
-        if trouble := trouble_of(text, settings["names"]):
-            raise Failed(f"{kind} of the observer was not taken: {trouble}")
-        with open(pair_path(LIVE, kind), encoding="utf-8") as file:
-            if left_days(text) < left_days(file.read()) and not is_self_signed_here(kind):
-                raise Failed(f"{kind} of the observer ends before the one that is in use.")
     with held("install certificates"):
+        # Again: who held the host may have had others made, and those before may be stolen.
+        pairs, before = fetched(settings), in_use()
+        if pairs == before:
+            say("an operator has installed them meanwhile")
+            return
+        for kind, text in pairs.items():
+            if trouble := trouble_of(text, settings["names"]):
+                raise Failed(f"{kind} of the observer was not taken: {trouble}")
+            if left_days(text) < left_days(before[kind]) and not is_self_signed(before[kind]):
+                raise Failed(f"{kind} of the observer ends before the one that is in use.")
         certifying.install_certificates(pairs, "timer did='install certificates'")
         if wrong := unproved(pairs, settings):
             certifying.restore_certificates("timer did='restore certificates'")
             raise Failed(f"clients did not get them, the old ones are back: {wrong}")
     say("the new ones are shown")
+
+
+def in_use() -> dict[str, str]:
+    """Return the pairs that this balancer has."""
+    return certifying.certificates(LIVE, with_keys=True)["pairs"]
 
 
 def fetched(settings: Settings) -> dict[str, str]:
@@ -107,28 +124,76 @@ def fetched(settings: Settings) -> dict[str, str]:
     ):
         command += ["-o", option]
     asked = [*command, "-p", str(settings["ssh_port"]), f"root@{settings['observer']}"]
-    said = subprocess.run(asked, capture_output=True, timeout=FETCH_SECONDS)
-    if said.returncode:
-        words = said.stderr.decode("utf-8", "replace").strip()[-500:]
-        raise Failed(f"the observer gave nothing: {words or f'exit {said.returncode}'}")
+    return unpacked(answered(asked))
+
+
+def answered(command: list[str]) -> bytes:
+    """Return what the observer says. Failed when that is too late, or more than two pairs are.
+
+    An observer that is broken into may send without end.
+    """
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        late = threading.Timer(FETCH_SECONDS, process.kill)
+        late.start()
+        try:
+            said = process.stdout.read(MOST_BYTES + 1)
+            if len(said) > MOST_BYTES:
+                raise Failed("the observer gave more than two pairs are.")
+            words = process.stderr.read(MOST_BYTES)[-500:].decode("utf-8", "replace").strip()
+            if status := process.wait():
+                raise Failed(f"the observer gave nothing: {words or f'exit {status}'}")
+        finally:
+            late.cancel()
+            process.kill()
+    return said
+
+
+def unpacked(archive: bytes) -> dict[str, str]:
+    """Return both pairs of an archive. Failed when it is none, or has anything else."""
     found = {}
-    with tarfile.open(fileobj=io.BytesIO(said.stdout)) as archive:
+    with tarfile.open(fileobj=io.BytesIO(archive), mode="r:") as packed:
         for kind in KINDS:
-            content = archive.extractfile(os.path.basename(pair_path(KEPT, kind)))
-            found[kind] = content.read().decode("utf-8") if content else ""
+            about = packed.getmember(os.path.basename(pair_path(KEPT, kind)))
+            # Small files as they are: no link, and none that is much larger than it was sent.
+            content = packed.extractfile(about) if about.isreg() else None
+            if content is None or about.size > MOST_BYTES:
+                raise Failed(f"{kind} of the observer is no pair.")
+            found[kind] = content.read().decode("utf-8", "replace")
     return found
 
 
 def trouble_of(text: str, names: list[str]) -> str:
     """Return what clients would dislike, or ""; whether key and kind fit, HAProxy says."""
-    if text.count("-----BEGIN CERTIFICATE-----") < 2:
+    chain = CERTIFICATE.findall(text)
+    if len(chain) < 2:
         return "it comes without its intermediate certificate"
-    if is_self_signed(text):
+    if is_self_signed(chain[0]):
         return "it is self-signed"
-    if left_days(text) <= 0:
+    if left_days(chain[0]) <= 0:
         return "it has expired"
-    lacking = [name for name in names if not is_for(text, name)]
-    return f"it is not for {', '.join(lacking)}" if lacking else ""
+    lacking = [name for name in names if not is_for(chain[0], name)]
+    return f"it is not for {', '.join(lacking)}" if lacking else trouble_of_chain(chain)
+
+
+def trouble_of_chain(chain: list[str]) -> str:
+    """Return why the first certificate does not follow from the others, at this time, or ""."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [f"{folder}/{number}.pem" for number in range(len(chain))]
+        for path, text in zip(paths, chain, strict=True):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+        others = [word for path in paths[2:] for word in ("-untrusted", path)]
+        # Where the chain ends is for clients to know: the last one is as good as a root.
+        asked = ["openssl", "verify", "-partial_chain", "-trusted", paths[1], *others, paths[0]]
+        said = subprocess.run(asked, capture_output=True, text=True, timeout=30)
+    why = re.search("error [0-9]+ at .*: (.*)", said.stderr)
+    return (
+        f"its chain is broken: {why[1] if why else said.stderr[-200:]}" if said.returncode else ""
+    )
 
 
 def unproved(pairs: dict[str, str], settings: Settings) -> str:
@@ -204,17 +269,10 @@ def is_self_signed(text: str) -> bool:
     return said[0] == said[1]
 
 
-def is_self_signed_here(kind: str) -> bool:
-    """Tell whether what is in use is only what the first apply has made."""
-    with open(pair_path(LIVE, kind), encoding="utf-8") as file:
-        return is_self_signed(file.read())
-
-
 def first(text: str) -> str:
     """Return the first certificate of a text."""
-    begin = text.index("-----BEGIN CERTIFICATE-----")
-    end = "-----END CERTIFICATE-----"
-    return text[begin : text.index(end) + len(end)] + "\n"
+    found: list[str] = CERTIFICATE.findall(text)
+    return found[0] + "\n"
 
 
 def say(words: str) -> None:

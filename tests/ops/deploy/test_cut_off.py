@@ -1,6 +1,7 @@
 """Operators who are cut off, two of them, hosts that die: a rerun finishes, never half."""
 
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -10,6 +11,8 @@ from tests.ops.deploy.stage import APPS, Stage, wait_for, wait_until
 
 pytestmark = pytest.mark.lab
 
+# What an operator's agents on a host hang on.
+END_SESSIONS = 'for agent in $(pgrep -f "^python3 -uc import sys,json"); do kill -9 $(ps -o ppid= $agent); done'
 # What is shown when a step of the first application server is done.
 STEPS = ("drain", "wait", "maintenance", "stop notifier", "switch", "restart", "smoke", "ready")
 
@@ -92,6 +95,22 @@ def test_a_server_that_dies_in_the_middle_stops_the_roll(stage: Stage) -> None:
     finally:
         stage.rehearsal.start("app2")
     _rerun_finishes(stage, new)
+
+
+@pytest.mark.long
+def test_lines_that_break_for_a_moment_leave_no_server_out(stage: Stage) -> None:
+    """As a laptop's network does: all at once, the hosts are well and there again at once."""
+    new = stage.release("Its lines break")
+    with stage.traffic() as counted, stage.operator(new) as operator:
+        wait_for(operator, "app1    restart")
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda name: stage.run(name, END_SESSIONS), ("lb1", "lb2", "app1")))
+        said, _ = operator.communicate(timeout=300)
+    assert operator.returncode == 1
+    assert f"app1: has release {stage.base[:12]} again, and serves" in said
+    assert "--without" not in said
+    assert stage.all_serve()
+    assert counted.failures == (0, [])
 
 
 @pytest.mark.long

@@ -17,6 +17,7 @@ from ops.deploy.summary import Found, next_commands, release_before, troubles
 from ops.deploy.watching import judged
 from ops.errors import Refused
 from ops.release import Kept, OnHost
+from ops.release.hosts import before_and_left
 from provisioning.fleet import Fleet, Host, Role
 from provisioning.flows import RECEIVER
 from provisioning.roles import app_server
@@ -169,6 +170,52 @@ def test_the_release_before_is_that_of_the_newest_switch() -> None:
     assert release_before([*whole, tried]) == OLD
     with pytest.raises(Refused, match="Which release"):
         release_before([standing("app1", NEW, OLD), standing("app2", NEW, OLDER)])
+
+
+def at(one: Standing, hour: int, left: str = "") -> Standing:
+    """Return it with another time of its last switch, and what that one went back from."""
+    when = datetime(2026, 1, 1, hour, tzinfo=UTC)
+    return replace(one, on=replace(one.on, since=when, left=left))
+
+
+def test_a_rollback_that_was_cut_off_goes_on_and_not_back_to_what_it_left() -> None:
+    gone_back = at(standing("app1", OLD, OLDER), 3, left=NEW)
+    assert release_before([gone_back, standing("app2", NEW, OLD)]) == OLD
+    put_back = at(standing("app2", OLD, OLDER), 3, left=NEW)  # by a deploy that stopped there
+    assert release_before([standing("app1", NEW, OLD), put_back]) == OLD
+
+
+def test_a_second_rollback_does_not_bring_again_what_the_first_one_left() -> None:
+    both = [at(standing(name, OLD, OLDER), 3, left=NEW) for name in ("app1", "app2")]
+    with pytest.raises(Refused, match=f"{NEW} was gone back from.*{OLDER}.*--release"):
+        release_before(both)
+
+
+@pytest.mark.parametrize(
+    ("switched", "before", "left"),
+    [
+        ("", "", ""),
+        ("a", "", ""),
+        ("aa", "", ""),
+        ("ab", "a", ""),
+        ("aba", "", "b"),
+        ("abcb", "a", "c"),
+        ("abcbd", "b", ""),
+        ("abcba", "", "b"),
+        ("abab", "a", ""),
+    ],
+)
+def test_what_was_gone_back_from_is_no_release_before(
+    switched: str, before: str, left: str
+) -> None:
+    assert before_and_left(switched) == (before, left)
+
+
+def test_a_release_whose_deploy_was_cut_off_is_none_to_go_back_to() -> None:
+    cut_off = replace(standing("app1", "d" * 12, OLDER), mark={"before": OLD})
+    assert cut_off.before(NEW) == OLD
+    assert cut_off.before("d" * 12) == OLD
+    assert cut_off.before(OLD) == "d" * 12
 
 
 def test_a_red_names_both_ways_out() -> None:

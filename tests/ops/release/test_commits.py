@@ -1,5 +1,8 @@
 """Which commit a release is made of, and when none is."""
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from ops.errors import BuildFailed
@@ -29,6 +32,47 @@ def test_a_dirty_checkout_is_refused_with_what_is_dirty(scratch: Scratch) -> Non
         find_commit(scratch.root, "")
     assert " M app/urls.py" in str(refused.value)
     assert "?? app/forgotten.py" in str(refused.value)
+
+
+def test_what_was_never_added_is_dirt_whatever_git_was_told_to_show(scratch: Scratch) -> None:
+    scratch.git("config", "status.showUntrackedFiles", "no")
+    (scratch.root / "app" / "forgotten.py").write_text("never added")
+    with pytest.raises(BuildFailed, match=r"\?\? app/forgotten.py"):
+        find_commit(scratch.root, "")
+
+
+def test_who_has_git_show_signatures_gets_the_same_release(
+    scratch: Scratch, tmp_path: Path
+) -> None:
+    key = tmp_path / "key"
+    made = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
+    subprocess.run(made, check=True, timeout=60)
+    signing = ("-c", "gpg.format=ssh", "-c", f"user.signingkey={key}.pub")
+    scratch.git(*signing, "commit", "-S", "--quiet", "--allow-empty", "--message", "Signed")
+    scratch.git("config", "log.showSignature", "true")
+    assert find_commit(scratch.root, "").id == scratch.git("rev-parse", "HEAD")
+
+
+@pytest.mark.parametrize(
+    ("subject", "shown"),
+    [
+        (b"Clear \x1b[2J the screen", "Clear \N{REPLACEMENT CHARACTER}[2J the screen"),
+        (b"Caf\xe9", "Caf\N{REPLACEMENT CHARACTER}"),
+        (b"Long " * 1_000, ("Long " * 24) + "..."),
+    ],
+)
+def test_a_subject_is_shown_as_one_harmless_line(
+    scratch: Scratch, subject: bytes, shown: str
+) -> None:
+    tree = scratch.git("rev-parse", "HEAD^{tree}").encode()
+    who = b"A <a@example.org> 1700000000 +0000"
+    raw = b"tree %b\nauthor %b\ncommitter %b\n\n%b\n" % (tree, who, who, subject)
+    made = subprocess.run(
+        ["git", "hash-object", "-t", "commit", "-w", "--stdin"],
+        cwd=scratch.root, input=raw, capture_output=True, check=True, timeout=60,
+    )  # fmt: skip
+    found = find_commit(scratch.root, made.stdout.decode().strip())
+    assert found.subject == shown
 
 
 def test_a_commit_that_is_named_is_built_from_a_dirty_checkout(scratch: Scratch) -> None:

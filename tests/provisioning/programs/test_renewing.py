@@ -1,6 +1,10 @@
 """What hosts think of certificates by themselves, with what Debian has."""
 
+import io
 import os
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
@@ -8,7 +12,7 @@ from threading import Thread
 import pytest
 
 from provisioning import renewal
-from provisioning.programs import renewing
+from provisioning.programs import certifying, renewing
 from provisioning.programs.certifying import Failed
 from tests.ops.certificates.authorities import NAMES, Authority, ecdsa_key, self_signed
 from tests.provisioning.described import PLAIN, described_fleet
@@ -48,6 +52,85 @@ def test_a_balancer_takes_nothing_that_clients_would_not(authority: Authority) -
     assert "self-signed" in renewing.trouble_of(own + authority.certificate, names)
     alone = issued(authority).removesuffix(authority.certificate)
     assert "intermediate" in renewing.trouble_of(alone, names)
+    foreign = Authority(not_after=authority.not_after).certificate
+    assert "chain is broken" in renewing.trouble_of(alone + foreign, names)
+    tomorrow = datetime.now(UTC) + DAY
+    early = authority.issue(ecdsa_key(), NAMES, tomorrow, tomorrow + 60 * DAY)
+    assert "not yet valid" in renewing.trouble_of(early + authority.certificate, names)
+
+
+def archive(*members: tuple[str, bytes, bytes], mode: str = "w:") -> bytes:
+    """Return a tar file of members: name, type, content."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode=mode) as packed:  # type: ignore[call-overload]
+        for name, kind, content in members:
+            about = tarfile.TarInfo(name)
+            about.type, about.size, about.linkname = kind, len(content), "/etc/shadow"
+            packed.addfile(about, io.BytesIO(content))
+    return file.getvalue()
+
+
+def both(kind: bytes, content: bytes) -> list[tuple[str, bytes, bytes]]:
+    return [(f"site.pem.{each}", kind, content) for each in ("ecdsa", "rsa")]
+
+
+def test_two_pairs_are_read_and_nothing_beside_them() -> None:
+    also = ("../../etc/cron.d/x", tarfile.REGTYPE, b"mine")
+    got = renewing.unpacked(archive(also, *both(tarfile.REGTYPE, b"a pair")))
+    assert got == {"ecdsa": "a pair", "rsa": "a pair"}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        archive(*both(tarfile.SYMTYPE, b"")),
+        archive(*both(tarfile.REGTYPE, bytes(renewing.MOST_BYTES + 1))),
+        archive(*both(tarfile.REGTYPE, b"small when sent"), mode="w:gz"),
+        archive(*both(tarfile.REGTYPE, b"half")[:1]),
+        b"no archive",
+    ],
+)
+def test_an_observer_cannot_send_what_is_no_pair(sent: bytes) -> None:
+    with pytest.raises((Failed, KeyError, tarfile.TarError)):
+        renewing.unpacked(sent)
+
+
+def test_an_observer_cannot_fill_a_balancers_memory() -> None:
+    with pytest.raises(Failed, match="more than two pairs"):
+        renewing.answered(["cat", "/dev/zero"])
+
+
+def test_an_observer_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(renewing, "FETCH_SECONDS", 0.2)
+    with pytest.raises(Failed, match="gave nothing"):
+        renewing.answered(["sleep", "600"])
+    assert renewing.answered(["echo", "well"]) == b"well\n"
+    with pytest.raises(Failed, match="gave nothing: not let in"):
+        renewing.answered(["sh", "-c", "echo not let in >&2; exit 255"])
+
+
+def test_what_an_operator_has_renewed_meanwhile_is_not_undone(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stolen, renewed = (dict.fromkeys(("ecdsa", "rsa"), issued(authority)) for _ in range(2))
+    kept, installed = [stolen], []
+
+    @contextmanager
+    def held(_: str) -> Iterator[None]:
+        kept[0] = renewed  # by who held the host
+        yield
+
+    def install(pairs: dict[str, str], _: str) -> dict[str, str]:
+        installed.append(pairs)
+        return {}
+
+    monkeypatch.setattr(renewing, "held", held)
+    monkeypatch.setattr(renewing, "fetched", lambda _: kept[0])
+    monkeypatch.setattr(renewing, "in_use", lambda: dict.fromkeys(stolen, issued(authority, 20)))
+    monkeypatch.setattr(renewing, "unproved", lambda *_: "")
+    monkeypatch.setattr(certifying, "install_certificates", install)
+    renewing.fetch({"names": list(NAMES)})
+    assert installed == [renewed]
 
 
 def test_only_balancers_may_come_and_each_for_the_two_files_alone() -> None:
