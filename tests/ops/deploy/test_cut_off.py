@@ -12,7 +12,10 @@ from tests.ops.deploy.stage import APPS, Stage, wait_for, wait_until
 pytestmark = pytest.mark.lab
 
 # What an operator's agents on a host hang on.
-END_SESSIONS = 'for agent in $(pgrep -f "^python3 -uc import sys,json"); do kill -9 $(ps -o ppid= $agent); done'
+END_SESSIONS = (
+    'for agent in $(pgrep -f "^python3 -uc import sys,json"); '
+    "do kill -9 $(ps -o ppid= $agent); done"
+)
 # What is shown when a step of the first application server is done.
 STEPS = ("drain", "wait", "maintenance", "stop notifier", "switch", "restart", "smoke", "ready")
 
