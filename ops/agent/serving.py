@@ -19,6 +19,7 @@ agent, which lets go of the operators' lock. Only Python 3.11's own library here
 
 import fcntl
 import json
+import os
 import subprocess
 import sys
 import time
@@ -80,6 +81,7 @@ def main() -> None:
 def lock(who: str, why: str) -> dict[str, str]:
     """Hold this host for one operator until the agent ends; tell who holds it otherwise."""
     file = open(LOCK, "a+")
+    os.fchmod(file.fileno(), 0o600)  # who can read a file can hold it, a service's user too
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

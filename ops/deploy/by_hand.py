@@ -1,5 +1,6 @@
 """An operator takes a server out, or in again: this is where, beside all procedures."""
 
+import contextlib
 from datetime import UTC, datetime
 
 from haproxy.stats import Admin
@@ -13,6 +14,7 @@ from ops.deploy.balancers import (
 from ops.deploy.desk import Desk
 from ops.deploy.drained import unmark
 from ops.deploy.smoke import smoke
+from ops.deploy.standing import standing_of
 from ops.errors import HostError, Refused
 from provisioning.fleet import Host
 
@@ -36,6 +38,7 @@ def take_out(desk: Desk, server: Host, state: Admin, *, even_last: bool = False)
     with desk.telling.step(state.value, server.name) as step:
         tell(desk, server, state)
         step.words = "on all balancers; it stays so over reloads, until fab lb.ready"
+    _supersede(desk, server)
     with desk.telling.step("wait", server.name) as step:
         step.words = wait_until_empty(desk, server)
 
@@ -50,6 +53,13 @@ def take_in(desk: Desk, server: Host) -> None:
         tell(desk, server, Admin.READY)
         wait_until_up(desk, server)
         step.words = "up on all balancers"
+
+
+def _supersede(desk: Desk, server: Host) -> None:
+    """Let the hand's word hold: the mark of what was cut off would let the server in again."""
+    with contextlib.suppress(HostError):  # a dead one keeps its mark; it is said elsewhere
+        if standing_of(desk.of(server)).mark:
+            unmark(desk, server)
 
 
 def _maintenance(desk: Desk, server: Host, words: str) -> None:

@@ -235,6 +235,7 @@ def held(why: str) -> Iterator[None]:
     """Hold this host as an operator does; Failed when somebody is at work for long."""
     deadline = time.monotonic() + LOCK_SECONDS
     with open(LOCK, "a+") as file:
+        os.fchmod(file.fileno(), 0o600)  # who can read a file can hold it, a service's user too
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -2,15 +2,18 @@
 
 import io
 import os
+import stat
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 
 import pytest
 
+from ops.agent import serving
 from provisioning import renewal
 from provisioning.programs import certifying, renewing
 from provisioning.programs.certifying import Failed
@@ -183,3 +186,17 @@ def test_a_check_that_cannot_be_told_is_named_without_its_key(
     with pytest.raises(Failed) as raised:
         renewing.report({"report": "http://127.0.0.1:1/ping/the-key/c"})
     assert "the-key" not in str(raised.value)
+
+
+def test_nobody_but_root_can_hold_a_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock is taken by whoever can open its file, be it only to read."""
+    path = tmp_path / "lock"
+    monkeypatch.setattr(renewing, "LOCK", str(path))
+    monkeypatch.setattr(serving, "LOCK", str(path))
+    monkeypatch.setattr(serving, "_held", [])
+    with renewing.held("a test"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(0o644)
+    assert serving.lock("ada@here", "a test") == {}
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    serving._held.pop().close()
