@@ -12,10 +12,12 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from app.pings.journal import JournalError
+
 log = logging.getLogger(__name__)
 
 MOST_KEPT_BYTES = 64 * 2**20  # of a journal, over all copies: what is beyond is not kept
-MOST_KEPT = 1_000
+MOST_KEPT = 1_000  # copies with bytes; further ones are empty, their names are notes
 _BLOCK_BYTES = 2**20
 TORN = ".torn"
 
@@ -60,18 +62,28 @@ def _aside(directory: Path, damage: Damage) -> Path:
 
 
 def _keep(aside: Path, path: Path, damage: Damage) -> int:
-    """Copy the bytes, as far as they are there and fit; return how many."""
-    aside.parent.mkdir(exist_ok=True)
+    """Copy the bytes, as far as they are there and fit; return how many.
+
+    JournalError when not even the file can be made: its name says what was told already.
+    """
+    try:
+        aside.parent.mkdir(exist_ok=True)
+        aside.touch(0o600)
+    except OSError as error:
+        raise JournalError(f"{aside} cannot be made ({error}). Is the disk full?") from error
     kept = [one.stat().st_size for one in aside.parent.iterdir()]
     room = min(MOST_KEPT_BYTES - sum(kept), damage.length)
-    if len(kept) >= MOST_KEPT:
+    if len(kept) > MOST_KEPT:
         log.error("journal damage is not kept, there are %d copies in %s", len(kept), aside.parent)
         return 0
     done = 0
-    with path.open("rb") as source, aside.open("wb") as copy:
+    with path.open("rb") as source, aside.open("r+b", buffering=0) as copy:
         source.seek(damage.offset)
-        while done < room and (block := source.read(min(_BLOCK_BYTES, room - done))):
-            done += copy.write(block)
-        copy.flush()
-        os.fsync(copy.fileno())
+        try:
+            while done < room and (block := source.read(min(_BLOCK_BYTES, room - done))):
+                done += copy.write(block)
+            os.fsync(copy.fileno())
+        except OSError as error:
+            # The disk is full: the segment itself is there for as long as it is kept.
+            log.error("journal damage is not kept whole in %s reason=%s", aside, error)
     return done

@@ -22,6 +22,16 @@ def database(dsn: str, answer_seconds: int) -> dict[str, Any]:
         ) from None
     known = {key: parts.pop(key, "") for key in ("dbname", "user", "password", "host", "port")}
     defaults = {"connect_timeout": 5, "keepalives_idle": 5, "tcp_user_timeout": 10_000}
+    # A transaction whose client is gone without a word holds its locks until the server
+    # notices: by itself after hours.
+    limits = {
+        "statement_timeout": 1000 * answer_seconds,
+        "lock_timeout": 10_000,
+        "idle_in_transaction_session_timeout": 1000 * answer_seconds,
+        "tcp_keepalives_idle": 5,
+        "tcp_keepalives_interval": 5,
+        "tcp_keepalives_count": 3,
+    }
     return {
         "ENGINE": "app.postgresql",
         "NAME": known.pop("dbname"),
@@ -30,7 +40,7 @@ def database(dsn: str, answer_seconds: int) -> dict[str, Any]:
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "application_name": "stillhere",
-            "options": f"-c statement_timeout={1000 * answer_seconds} -c lock_timeout=10000",
+            "options": " ".join(f"-c {name}={value}" for name, value in limits.items()),
             **defaults,
             **parts,
         },

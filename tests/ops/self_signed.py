@@ -9,7 +9,10 @@ from cryptography.x509.oid import NameOID
 
 
 def certificate(days: float, *names: str) -> str:
-    """Return a certificate that ends in so many days, and its key, in one text."""
+    """Return a certificate that ends in so many days, and its key, in one text.
+
+    And some hours: tests make some while they are collected, long before they run.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.datetime.now(datetime.UTC)
     made = (
@@ -19,7 +22,7 @@ def certificate(days: float, *names: str) -> str:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=90))
-        .not_valid_after(now + datetime.timedelta(days=days, minutes=1))
+        .not_valid_after(now + datetime.timedelta(days=days, hours=6))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(one) for one in names]), False)
         .sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
     )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from app.pings import damage, journal_reader
 from app.pings.damage import Damage
 from app.pings.frames import HEADER_BYTES, Entry, Whole, decode, encode, last_whole
-from app.pings.journal import Journal, JournalBroken, Place, segment_path, segments
+from app.pings.journal import Journal, JournalBroken, JournalError, Place, segment_path, segments
 from app.pings.journal_reader import Batch
 from tests.app.pings.test_frames import ENTRIES, T0, entry
 from tests.app.pings.test_journal import directory, frame, journal, opened
@@ -136,6 +136,17 @@ def test_copies_of_damage_are_bounded(
     assert len(batch.damaged) == 4
     assert len(batch.entries) == 5
     assert sum(one.stat().st_size for one in (directory / "damaged").iterdir()) == 100
+
+
+def test_damage_that_cannot_be_noted_is_not_passed_over(directory: Path, journal: Journal) -> None:
+    bad = journal.end
+    end = journal.append(frame(journal, entry(1)))
+    overwrite(segments(directory)[1], bad.offset + 1, b"!")
+    (directory / "damaged").write_text("in the way")
+    with pytest.raises(JournalError, match="Is the disk full"):
+        read(directory, journal, until=end)
+    (directory / "damaged").unlink()
+    assert len(read(directory, journal, until=end).damaged) == 1
 
 
 def test_damage_longer_than_any_frame_is_one_piece(directory: Path) -> None:
