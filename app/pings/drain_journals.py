@@ -28,8 +28,8 @@ class Draining:
     applied_before: datetime | None = None
     is_stuck: bool = False
 
-    def stick(self, error: JournalError) -> None:
-        """Stop draining a journal that cannot be understood: a person has to look."""
+    def stick(self, error: JournalError | OSError) -> None:
+        """Stop draining a journal that cannot be read or understood: a person has to look."""
         log.critical("journal is stuck slot=%d reason=%s", self.identity.slot, error)
         self.is_stuck = True
 
@@ -106,6 +106,6 @@ def _begun(directory: Path, identity: Identity, timeline: Timeline | None) -> Dr
     draining = Draining(directory, identity, row.pk, place, applied_before=row.applied_before)
     try:
         journal_reader.check(directory, identity, place)
-    except JournalError as error:
+    except (JournalError, OSError) as error:
         draining.stick(error)
     return draining
