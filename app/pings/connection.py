@@ -15,6 +15,7 @@ from typing import Protocol, cast
 from app.checks.state import Event
 from app.env import Network
 from app.pings import exchange as exchanges
+from app.pings import protocol
 from app.pings.answers import PIPELINED, Answers
 from app.pings.bodies import SMALL_BYTES, Bodies
 from app.pings.exchange import Exchange, Health
@@ -157,8 +158,12 @@ class Connection(asyncio.Protocol):
         """Keep a ping's body up to the limit; pass a form on."""
         if request.relay is not None:
             request.relay.feed(body)
-        else:
-            request.body += body[: max(self._server.body_limit - len(request.body), 0)]
+            return
+        part = body[: max(self._server.body_limit - len(request.body), 0)]
+        lease = request.lease
+        if lease is not None and not lease.is_granted and not lease.take_ahead(len(part)):
+            raise RefusedError(protocol.BUSY)
+        request.body += part
 
     def complete(self, request: Exchange) -> bool:
         """Do what the request asks for."""

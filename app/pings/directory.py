@@ -15,7 +15,8 @@ import msgpack
 from app.pings.protocol import Slug
 from app.pings.segment import write_whole
 
-# One check: (code, project id, slug); one project: (project id, digest of its ping key or "").
+# One check: (code, project id, slug), in a snapshot -1 - project id for one that the database
+# has lost; one project: (project id, digest of its ping key or "").
 CheckRow = tuple[bytes, int, str]
 ProjectRow = tuple[int, str]
 CODE_BYTES = 16
@@ -105,6 +106,9 @@ class Directory:
                 self._projects[digest], self._keys[project] = project, digest
         for code, project, slug in changes.checks:
             self._forget(code)
+            if project < 0:
+                project = -1 - project
+                self._lost.add(code)
             place = f"{project}/{slug}"
             self._places[code] = place
             if slug:
@@ -122,7 +126,10 @@ class Directory:
         split = ((code, place.partition("/")) for code, place in self._places.items())
         return Changes(
             self.number,
-            [(code, int(project), slug) for code, (project, _, slug) in split],
+            [
+                (code, -1 - int(project) if code in self._lost else int(project), slug)
+                for code, (project, _, slug) in split
+            ],
             list(self._keys.items()),
             [],
             is_whole=True,

@@ -145,7 +145,7 @@ class Drain:
         steps = batches.steps(draining, link)
         try:
             first = next(steps)
-        except JournalError as error:
+        except (JournalError, OSError) as error:  # a disk that fails must not stop the others
             draining.stick(error)
             return False
         if first.batch.end == first.batch.start:

@@ -29,8 +29,8 @@ class Draining:
     is_stuck: bool = False
     most_entries: int = 0  # of the next batch, when the last one had said that there is more
 
-    def stick(self, error: JournalError) -> None:
-        """Stop draining a journal that cannot be understood: a person has to look."""
+    def stick(self, error: JournalError | OSError) -> None:
+        """Stop draining a journal that cannot be read or understood: a person has to look."""
         log.critical("journal is stuck slot=%d reason=%s", self.identity.slot, error)
         self.is_stuck = True
 
@@ -107,6 +107,6 @@ def _begun(directory: Path, identity: Identity, timeline: Timeline | None) -> Dr
     draining = Draining(directory, identity, row.pk, place, applied_before=row.applied_before)
     try:
         journal_reader.check(directory, identity, place)
-    except JournalError as error:
+    except (JournalError, OSError) as error:
         draining.stick(error)
     return draining

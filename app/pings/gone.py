@@ -13,6 +13,7 @@ from app.pings.segment import write_whole
 
 _NAME = "dropped.json"
 _MOST_SEGMENTS = 10_000
+_BUFFER_BYTES = 2**16
 
 
 def note(directory: Path, dropped: Iterable[Path]) -> None:
@@ -32,10 +33,15 @@ def pings_between(directory: Path, first: int, last: int) -> int | None:
 
 def frames_in(path: Path) -> int:
     """Return how many frames a segment has, by their lengths alone: up to the first damage."""
-    data, place, count = path.read_bytes(), HEADER_BYTES, 0
-    while place + FRAME_BYTES <= len(data) and (size := frame_size(data, place)):
-        place += size
-        count += place <= len(data)
+    place, count, size = HEADER_BYTES, 0, path.stat().st_size
+    with path.open("rb", buffering=_BUFFER_BYTES) as file:  # a segment is too large for memory
+        while place + FRAME_BYTES <= size:
+            file.seek(place)
+            length = frame_size(file.read(FRAME_BYTES), 0)
+            if not length:
+                break
+            place += length
+            count += place <= size
     return count
 
 

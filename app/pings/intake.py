@@ -97,14 +97,20 @@ class Intake:
         self._put(encode(self.journal, entry, received_at_us=self._now_us()), asks, answered)
 
     def take_again(self, like: Template, code: bytes, body: bytes, answered: Answered) -> bool:
-        """Take a ping of a check that the directory knows; False when it does not."""
+        """Take a ping of a check that the directory knows; False without it or without room.
+
+        Then nothing was answered: `answered` is never called before this returns.
+        """
         if not self.directory.knows(code):
             return False
-        self._put(like.frame(self._now_us(), code, body), False, answered)
+        frame = like.frame(self._now_us(), code, body)
+        if not self._fits(frame):
+            return False
+        self._put(frame, False, answered)
         return True
 
     def _put(self, frame: bytes, asks: bool, answered: Answered) -> None:
-        if self._queued_bytes + len(frame) > MOST_QUEUED_BYTES:
+        if not self._fits(frame):
             answered(BUSY)
             return
         self._queue.append((frame, asks, answered))
@@ -113,6 +119,9 @@ class Intake:
             # Behind what else has come with this turn of the loop.
             self._is_committing = True
             asyncio.get_running_loop().call_soon(self._commit)
+
+    def _fits(self, frame: bytes) -> bool:
+        return self._queued_bytes + len(frame) <= MOST_QUEUED_BYTES
 
     def tick(self) -> None:
         """Say how far the journal is, when no commit is about to say it anyway."""

@@ -151,7 +151,8 @@ class _Segment:
     """A segment to read, up to `stop`.
 
     Everything before `acknowledged` has to be frames; None when that is not known.
-    `is_final`: what is no whole frame will never become one.
+    `is_final`: what is no whole frame will never become one. `is_synced`: what is there
+    is on disk.
     """
 
     directory: Path
@@ -161,21 +162,23 @@ class _Segment:
     stop: int
     acknowledged: int | None
     is_final: bool
+    is_synced: bool
 
     def read(self, file: BinaryIO, offset: int, size: int) -> bytes:
-        """Return bytes from `offset` on, none from `stop` on."""
+        """Return bytes from `offset` on, none from `stop` on; all of them are on disk."""
         file.seek(offset)
-        return file.read(min(max(self.stop - offset, 0), size))
+        data = file.read(min(max(self.stop - offset, 0), size))
+        if data and not self.is_synced:
+            # Behind the read: a receiver that we do not hear may be writing all the while.
+            os.fdatasync(file.fileno())
+        return data
 
 
 def _segment(
     directory: Path, identity: Identity, known: dict[int, Path], number: int, until: Place | None
 ) -> _Segment:
     path, following = known[number], known.get(number + 1)
-    with path.open("rb") as file:
-        if until is None:
-            os.fdatasync(file.fileno())
-        stop = os.fstat(file.fileno()).st_size
+    stop = path.stat().st_size
     acknowledged, is_final = None, until is not None or number != max(known)
     if until is not None and until.segment == number:
         acknowledged = until.offset
@@ -184,7 +187,10 @@ def _segment(
         with following.open("rb") as file:
             said = before_ended(identity.journal, number + 1, file.read(HEADER_BYTES))
         acknowledged = said or None
-    return _Segment(directory, path, identity.journal, number, stop, acknowledged, is_final)
+    is_synced = until is not None
+    return _Segment(
+        directory, path, identity.journal, number, stop, acknowledged, is_final, is_synced
+    )
 
 
 def _take(batch: Batch, segment: _Segment, chunk_bytes: int) -> bool:

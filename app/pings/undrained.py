@@ -19,7 +19,9 @@ class Undrained:
         self._commits: deque[tuple[Place, float, int]] = deque()
 
     def add(self, end: Place, count: int) -> None:
-        """Note a commit."""
+        """Note a commit. One of nothing may end where the drain is already: it waits for nobody."""
+        if end <= self.place:
+            return
         now = time.monotonic()
         self.count += count
         if self._commits and now - self._commits[-1][1] < _NOTED_TOGETHER_SECONDS:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from app.pings import connection
+from app.pings import bodies, connection
 from app.pings.bodies import Bodies, Lease
 from tests.app.pings.test_connection import CODE, Running, logged, ping, running
 
@@ -70,8 +70,37 @@ def test_many_large_bodies_at_once_are_all_taken_within_the_bound(tmp_path: Path
 
     uvloop.run(scenario())
     assert most == 400_000
-    bodies = sorted(entry.event.body for entry in logged(tmp_path))
-    assert bodies == sorted((b"%4d" % number * 30_000)[:100_000] for number in range(60))
+    found = sorted(entry.event.body for entry in logged(tmp_path))
+    assert found == sorted((b"%4d" % number * 30_000)[:100_000] for number in range(60))
+
+
+def test_what_comes_together_with_its_head_is_bounded_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "MOST_AHEAD_BYTES", 150_000)
+
+    async def scenario() -> None:
+        async with running(tmp_path) as run:
+            room = run.server.bodies = Bodies(100_000)
+            opened = [await run.open() for _ in range(4)]
+            try:
+                for _, writer in opened:
+                    writer.write(ping(body=b"x" * 90_000)[:-1])
+                    await asyncio.sleep(0.1)
+                assert 0 < room.ahead_bytes <= 150_000
+                for _, writer in opened:
+                    writer.write(b"x")
+                heads = [
+                    await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5) for reader, _ in opened
+                ]
+                assert {head.split(b" ")[1] for head in heads} == {b"200", b"503"}
+            finally:
+                for _, writer in opened:
+                    writer.transport.abort()
+            await asyncio.sleep(0.1)
+            assert (room.ahead_bytes, room.used_bytes) == (0, 0)
+
+    uvloop.run(scenario())
 
 
 @pytest.mark.parametrize("size", [0, 3, 99_999, 100_000, 100_001, 400_000])

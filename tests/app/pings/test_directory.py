@@ -126,6 +126,18 @@ def test_a_lost_check_keeps_its_slug_for_the_same_key_until_it_is_made_again() -
     assert len(directory) == 0
 
 
+def test_a_snapshot_says_which_checks_are_lost(tmp_path: Path) -> None:
+    directory = filled()
+    directory.apply(Changes(3, [], [(1, KEY)], [], is_whole=True))
+    save(tmp_path / "directory", directory)
+    again = load(tmp_path / "directory")
+    assert again.everything() == directory.everything()
+    assert again.find(Slug(KEY, "a")) == (Known.YES, A)
+    again.apply(Changes(4, [(B.bytes, 1, "a")]))
+    assert again.find(Slug(KEY, "a")) == (Known.YES, B)
+    assert again.find(A) == (Known.YES, A)
+
+
 @pytest.mark.parametrize("projects", [[], [(1, OTHER)], [(1, "")]])
 def test_the_slug_of_a_lost_check_is_nobody_elses(projects: list[tuple[int, str]]) -> None:
     directory = filled()

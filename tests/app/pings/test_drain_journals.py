@@ -8,7 +8,9 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from app.pings.drain_journals import Journals
+from app.pings.drain import Drain
+from app.pings.drain_journals import Draining, Journals
+from app.pings.drain_links import Links
 from app.pings.frames import HEADER_BYTES, Entry, encode
 from app.pings.journal import Identity, Journal, Place, read_identity, segments
 from app.pings.models import Position, Timeline
@@ -108,3 +110,18 @@ def test_a_position_says_on_which_timeline_it_was_met(journal: Path) -> None:
     journals.forget()
     begun(journals)
     assert Position.objects.get().timeline == journals.timeline
+
+
+def test_a_journal_that_the_disk_does_not_give_is_stuck_and_stops_nobody(journal: Path) -> None:
+    path = segments(journal)[2]
+    path.unlink()
+    path.mkdir()  # opens with an error of the system, as a bad sector reads with one
+    links = Links(journal.parent / "drain.sock")
+    draining = Draining(journal, identity(journal), 1, Place(2, HEADER_BYTES))
+    try:
+        assert Drain(links)._drain(draining) is False
+    finally:
+        links.close()
+    assert draining.is_stuck
+    known(journal, Place(2, HEADER_BYTES + 1))
+    assert begun(Journals()) == (Place(2, HEADER_BYTES + 1), True)

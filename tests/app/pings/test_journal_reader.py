@@ -1,5 +1,6 @@
 """Where a drain may go on in a journal (app/pings/journal_reader.py)."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,26 @@ def test_a_missing_segment_stops_the_drain_behind_all_that_lies_before_it(
     with pytest.raises(PlaceUnknown, match="is missing"):
         journal_reader.read(directory, journal.identity, before.end, until=journal.end)
     journal.close()
+
+
+def test_what_a_receiver_writes_meanwhile_is_believed_only_when_it_is_on_disk(
+    journal: Journal, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = [journal.append(frame(journal, entry(0)))]
+    ends_synced: list[Place] = []
+    sync = os.fdatasync
+
+    def synced(handle: int) -> None:
+        sync(handle)
+        ends_synced.append(ends[-1])
+        if len(ends) == 1:  # written right behind the sync, and not synced
+            data, offset = frame(journal, entry(1)), ends[0].offset
+            with segments(directory)[1].open("r+b") as file:
+                file.seek(offset)
+                file.write(data)
+            ends.append(Place(1, offset + len(data)))
+
+    monkeypatch.setattr(os, "fdatasync", synced)
+    batch = journal_reader.read(directory, journal.identity, Place(), until=None)
+    assert batch.entries
+    assert batch.end <= ends_synced[-1]

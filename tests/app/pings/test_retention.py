@@ -1,6 +1,8 @@
 """What is kept (app/pings/retention.py)."""
 
 import os
+import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -99,3 +101,15 @@ def test_what_is_dropped_early_is_said_and_counted_also_in_pings(
     assert gone.pings_between(journal, 1, 3) == 5
     assert gone.pings_between(journal, 2, 3) == 2
     assert gone.pings_between(journal, 0, 3) is None
+
+
+def test_counting_what_goes_takes_no_memory_for_a_whole_segment(tmp_path: Path) -> None:
+    frame = encode(uuid4(), Entry(uuid4(), replace(event(0), body=b"x" * 100_000)))
+    path = segment_path(tmp_path, 1)
+    path.write_bytes(segment_header(uuid4(), 0, 1) + 80 * frame + frame[:-1])
+    tracemalloc.start()
+    try:
+        assert gone.frames_in(path) == 80
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
