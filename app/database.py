@@ -1,5 +1,6 @@
 """What every process has to know of its database: this is where its trouble is named."""
 
+from importlib import import_module
 from typing import Any
 
 from django.db import InterfaceError, InternalError, OperationalError, connection
@@ -9,7 +10,17 @@ from app.postgresql.servers import Server
 # The connection broke, a lock or a statement took too long, or the server is a
 # standby that takes no writes (SQLSTATE 25006): no row is to blame, so whoever
 # works through rows waits and tries again instead of putting one aside.
-DATABASE_TROUBLE = (OperationalError, InterfaceError, InternalError)
+# Closing a cursor while its rows are read is no statement: Django lets the driver's own
+# errors through.
+_driver: Any = import_module("psycopg2" if connection.vendor == "postgresql" else "django.db")
+DATABASE_TROUBLE = (
+    OperationalError,
+    InterfaceError,
+    InternalError,
+    _driver.OperationalError,
+    _driver.InterfaceError,
+    _driver.InternalError,
+)
 
 
 def as_worker() -> None:

@@ -5,8 +5,10 @@ import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+import psycopg2
 import pytest
 from django.conf import settings
+from django.db import connection
 
 from app.accounts.models import Project
 from app.checks.models import Check
@@ -116,3 +118,16 @@ def test_a_journal_that_replaces_another_is_found(
         assert sorted(Check.objects.values_list("n_pings", flat=True)) == [1, 2]
         drain._disconnect()
     new.close()
+
+
+def test_trouble_that_the_driver_says_by_itself_is_waited_for_too(links: Links) -> None:
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite has no server that may be away")
+
+    def ask() -> None:
+        raise psycopg2.OperationalError("could not receive data from server")
+
+    drain = Drain(links)
+    with drain._database():
+        ask()
+    assert drain._retry_at > 0
