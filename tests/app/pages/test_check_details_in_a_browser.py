@@ -94,6 +94,26 @@ def test_the_news_of_the_first_ping_stays_in_the_list(
         expect(panel).to_contain_text("The first ping is here")
 
 
+def test_what_somebody_has_selected_stays(
+    chromium: Browser, live_server: LiveServer, site: World
+) -> None:
+    with opened(chromium, live_server) as page:
+        sign_in(page)
+        page.goto(reverse("check", args=[site.check.code]))
+        page.evaluate("getSelection().selectAllChildren(document.querySelector('#facts'))")
+        selected = page.evaluate("String(getSelection())")
+        shown = page.locator("#facts").text_content() or ""
+        assert selected
+        ping_by_hand(site.check, 2)
+        Check.objects.update(status="down", due_at=None, down_at=None)
+        expect(page.locator("#head .status")).to_have_text("Down", timeout=10_000)
+        assert page.evaluate("String(getSelection())") == selected
+        expect(page.locator("#facts")).to_have_text(shown)
+        page.evaluate("getSelection().removeAllRanges()")
+        ping_by_hand(site.check, 3)
+        expect(page.locator("#facts")).not_to_have_text(shown, timeout=10_000)
+
+
 def test_the_page_follows_what_comes_and_keeps_what_is_open(
     chromium: Browser, live_server: LiveServer, site: World
 ) -> None:

@@ -8,7 +8,7 @@ if (choice) {
 }
 document.addEventListener("htmx:oobBeforeSwap", event => {
   const { target, fragment } = event.detail, selection = getSelection();
-  if (!selection.isCollapsed && selection.intersectsNode(target)) event.detail.shouldSwap = false;
+  if (!selection.isCollapsed && selection.containsNode(target, true)) event.detail.shouldSwap = false;
   target.querySelectorAll("details[id]").forEach(one => { const fresh = fragment.getElementById(one.id); if (fresh) fresh.open = one.open; });
 });
 })();
