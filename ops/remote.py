@@ -19,6 +19,7 @@ from ops.errors import ChangeFailed, HostError, Unreachable, WrongHostKey
 from provisioning.fleet import Fleet, Host
 
 CONNECT_SECONDS = 10
+SESSION_SECONDS = 30  # logind has a hand in it, and may need 25 s on a host that is busy
 KEEPALIVE_SECONDS = 15
 SILENCE_SECONDS = 30  # a host that acknowledges nothing for so long is gone
 PAUSE_SECONDS = 0.5
@@ -84,7 +85,7 @@ class Session:
         A line that breaks leaves a part of it there: whoever uses it checks its digest.
         """
         try:
-            with self._connection.transport.open_session(timeout=CONNECT_SECONDS) as channel:
+            with self._connection.transport.open_session(timeout=SESSION_SECONDS) as channel:
                 channel.settimeout(POUR_SECONDS)
                 channel.exec_command(f"umask 077; exec cat > {shlex.quote(path)}")
                 while piece := file.read(PIECE_BYTES):
@@ -118,8 +119,8 @@ class Session:
     def _start(self) -> paramiko.Channel:
         """Send the agent; it answers to `ask` from then on."""
         try:
-            channel = self._connection.transport.open_session(timeout=CONNECT_SECONDS)
-            channel.settimeout(CONNECT_SECONDS)
+            channel = self._connection.transport.open_session(timeout=SESSION_SECONDS)
+            channel.settimeout(SESSION_SECONDS)
             channel.exec_command(f'exec python3 -uc "{START}"')
             _send_agent(channel)
         except (OSError, EOFError, paramiko.SSHException) as error:

@@ -26,6 +26,7 @@ from app.pings.protocol import (
     Answer,
     Request,
 )
+from app.pings.said_time import SaidTime
 from app.pings.tally import Tally
 from app.pings.undrained import Undrained
 
@@ -65,8 +66,9 @@ class Intake:
         self._received_before_us = 0
         self._is_committing = False
         self._when_idle: list[asyncio.Future[None]] = []
-        self._last_us = 0
-        self._accepting = True
+        self._said = SaidTime(journal.directory / "said")
+        self._last_us = self._said.before_us
+        self.accepted_last = True  # False: the last try to make a ping durable failed
         self.undrained = Undrained()
         self._verdicts: dict[Place, tuple[Answered, asyncio.TimerHandle]] = {}
         self.on_end: Callable[[Place, int], None] = lambda _place, _time: None
@@ -126,15 +128,11 @@ class Intake:
     def tick(self) -> None:
         """Say how far the journal is, when no commit is about to say it anyway."""
         if not self._is_committing:
-            self.on_end(self._journal.end, self._now_us())
+            self._say(self._journal.end, self._now_us())
 
     def room(self) -> tuple[int, int]:
         """Return the bytes of the journal, and their bound."""
         return self._journal.used_bytes, self._journal.limit_bytes
-
-    def accepted_last(self) -> bool:
-        """Return True unless the last try to make a ping durable failed."""
-        return self._accepting
 
     def verdict(self, place: Place, verdict: wire.Verdict) -> None:
         """Answer the ping that ends at `place`, if it still waits."""
@@ -153,21 +151,22 @@ class Intake:
 
     def is_prompt(self) -> bool:
         """Return True while pings reach the database without excessive delay."""
-        return self._accepting and self.dwell_seconds() < PROMPT_SECONDS
+        return self.accepted_last and self.dwell_seconds() < PROMPT_SECONDS
 
     async def is_accepting(self) -> bool:
         """Return True when pings can be made durable; tries the disk after a failure."""
-        if not self._accepting:
+        if not self.accepted_last:
             if not self._is_committing:
                 self._commit()
             await self._idle()
-        return self._accepting
+        return self.accepted_last
 
     async def close(self) -> None:
         """Finish the commits under way, then let go of the journal."""
         while self._is_committing:
             await self._idle()
         self._thread.close()
+        self._said.close()
         self._journal.close()
 
     async def _idle(self) -> None:
@@ -199,24 +198,28 @@ class Intake:
             for _, _, answered in batch:
                 answered(BUSY)
         else:
-            self._accepting = True
+            self.accepted_last = True
             self.taken_total += len(batch)
             if batch:
                 self.tally.committed(len(batch), size_bytes)
             self.undrained.add(outcome, len(batch))
             self._answer(batch, outcome)
-            self.on_end(outcome, received_before_us)
-        if self._when_idle and not (self._is_committing and self._accepting):
+            self._say(outcome, received_before_us)
+        if self._when_idle and not (self._is_committing and self.accepted_last):
             waiting, self._when_idle = self._when_idle, []
             for idle in waiting:
                 idle.set_result(None)
 
+    def _say(self, end: Place, received_before_us: int) -> None:
+        self._said.keep(received_before_us)
+        self.on_end(end, received_before_us)
+
     def _refused(self, error: JournalError) -> None:
         kind = "full" if isinstance(error, JournalFull) else "broken"
         self.tally.journal_refusals[kind] += 1
-        if self._accepting:
+        if self.accepted_last:
             log.error("journal refuses pings kind=%s reason=%s", kind, error)
-        self._accepting = False
+        self.accepted_last = False
 
     def _answer(self, batch: list[_Queued], end: Place) -> None:
         if not any(asks for _, asks, _ in batch):

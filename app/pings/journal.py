@@ -125,6 +125,11 @@ class Journal:
         self.roll()
 
     @property
+    def directory(self) -> Path:
+        """Return the folder of this slot."""
+        return self._directory
+
+    @property
     def end(self) -> Place:
         """Return the place behind the last byte that is on disk."""
         return self._end

@@ -70,6 +70,6 @@ def _own(intake: Intake, connections: int) -> Iterator[Sample]:
     yield Sample(its.USED, used_bytes)
     yield Sample(its.LIMIT, limit_bytes)
     yield Sample(its.HEALTH, int(intake.is_prompt()), ("prompt",))
-    yield Sample(its.HEALTH, int(intake.accepted_last()), ("accepting",))
+    yield Sample(its.HEALTH, int(intake.accepted_last), ("accepting",))
     yield Sample(its.CONNECTIONS, connections)
     yield Sample(its.CHECKS, len(intake.directory))

@@ -61,7 +61,8 @@ def troubles(fleet: Fleet, found: Found, seen: Seen) -> Iterator[str]:
             yield f"{name}: {one}" if one == "left out" else one
     releases = sorted({one.on.current for one in known if not one.is_retired})
     if not any(releases):
-        yield f"There is no release anywhere. fab deploy --fleet {fleet.name} brings the first one."
+        if len(known) == sum(host.role in ORDER for host in fleet.hosts):  # else who knows
+            yield f"No host has a release. fab deploy --fleet {fleet.name} brings the first one."
         return
     if len(releases) > 1:
         named = ", ".join(each or "none" for each in releases)

@@ -33,7 +33,7 @@ def test_a_try_of_the_disk_is_no_ping_that_waits(tmp_path: Path) -> None:
         async with running(tmp_path) as run:
             await answers(run, ping())
             run.intake.undrained.drained(run.intake._journal.end)
-            run.intake._accepting = False
+            run.intake.accepted_last = False
             assert await run.intake.is_accepting()
             assert len(run.intake.undrained) == 0
 

@@ -58,6 +58,7 @@ def all_of_them() -> dict[str, Standing | str]:
     return {one.name: standing(one.name) for one in HOSTS}
 
 
+BARE = OnHost("3.13", "x86_64", (), (), "", "", None, "")
 SEEN = {"lb1": (report("app1"), report("app2"))}
 
 
@@ -242,6 +243,14 @@ def test_a_mixed_fleet_is_no_success() -> None:
     assert OLD in mixed
     assert NEW in mixed
     assert list(troubles(FLEET, all_of_them(), SEEN)) == []
+
+
+def test_that_nobody_answers_is_no_fleet_without_a_release() -> None:
+    silent: Found = {one.name: f"{one.name}: no answer." for one in HOSTS}
+    assert list(troubles(FLEET, silent, SEEN)) == list(silent.values())
+    bare = {one.name: replace(standing(one.name), on=BARE) for one in HOSTS}
+    (said,) = troubles(FLEET, bare, SEEN)
+    assert said.startswith("No host has a release. fab deploy --fleet f")
 
 
 def test_a_retired_server_is_no_mixture_and_says_how_it_comes_back() -> None:
