@@ -2,8 +2,9 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 from uuid import UUID
 
 import pytest
@@ -11,10 +12,11 @@ import pytest
 from app.pings.directory import Known, load
 from tests.clusters import Node, Pair, dump, restore, running_node, running_pair
 from tests.e2e.ping_server import Ledger, PingServer, tokens
-from tests.e2e.service import wait_for
+from tests.e2e.service import wait_for as wait
 from tests.relay import running_relay
 
 pytestmark = pytest.mark.processes
+T = TypeVar("T")
 
 KEY = "k" * 22
 SLUGS = 3
@@ -29,6 +31,11 @@ with transaction.atomic():
     )
 result = [str(Check.objects.create(project=project, slug=f"s{{n}}").code) for n in range({SLUGS})]
 """
+
+
+def wait_for(condition: Callable[[], T], what: str, context: Callable[[], str] = str) -> T:
+    """Wait as long as a busy machine needs: what would take for ever is a failure all the same."""
+    return wait(condition, what, context, timeout_seconds=90)
 
 
 @pytest.fixture
@@ -69,7 +76,6 @@ def settle(ledger: Ledger, node: Node, server: PingServer) -> None:
         lambda: ledger.acknowledged <= set(applied(node)),
         "all tokens",
         server.log,
-        timeout_seconds=90,
     )
     found = Counter(applied(node))
     assert [token for token, count in found.items() if count > 1] == []
@@ -139,7 +145,6 @@ def test_a_moment_of_two_primaries_loses_and_doubles_nothing(
         lambda: len(applied(pair.standby)) > 250,
         "the drain to move",
         server.log,
-        timeout_seconds=60,
     )
     both = time.monotonic() - began
     on_the_old = len(applied(pair.primary))
@@ -174,7 +179,6 @@ def test_a_check_that_was_lost_has_its_pings_when_it_is_made_again(
         lambda: pair.standby.ask("SELECT 1 FROM pings_orphan"),
         "an orphan",
         server.log,
-        timeout_seconds=60,
     )
     # Its receiver has heard of the new database, and does not say that there is no such check.
     time.sleep(3)
@@ -187,7 +191,6 @@ def test_a_check_that_was_lost_has_its_pings_when_it_is_made_again(
         lambda: len(applied(pair.standby)) == 2,
         "the orphans' return",
         server.log,
-        timeout_seconds=60,
     )
     assert pair.standby.ask(kept) == [(0,)]
 
@@ -212,7 +215,7 @@ def test_commits_whose_answers_are_lost_or_never_come_double_nothing(
                 ledger.grow(30)
                 lost = relay.lost
                 lose(b"COMMIT")
-                wait_for(lambda: relay.lost > lost, "a commit", server.log, timeout_seconds=30)  # noqa: B023
+                wait_for(lambda: relay.lost > lost, "a commit", server.log)  # noqa: B023
             settle(ledger, durable, server)
         finally:
             server.close()
@@ -238,7 +241,6 @@ def test_segments_are_kept_while_the_standby_lacks_what_is_in_them(
             lambda: ledger.acknowledged <= set(applied(pair.primary)),
             "it",
             server.log,
-            timeout_seconds=60,
         )
         time.sleep(35)  # the drain keeps house each 30 s
         assert min(int(path.stem) for path in kept.glob("*.journal")) == 1
@@ -247,7 +249,6 @@ def test_segments_are_kept_while_the_standby_lacks_what_is_in_them(
             lambda: len(list(kept.glob("*.journal"))) == 1,
             "them to go",
             server.log,
-            timeout_seconds=90,
         )
         assert pair.primary.ask("SELECT dropped_early FROM pings_position") == [(0,)]
     finally:
