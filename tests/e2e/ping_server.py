@@ -116,7 +116,7 @@ class Ledger:
     def begin(self) -> None:
         """Send to each path in turn, from two threads."""
         for name in "ab":
-            thread = threading.Thread(target=self._send, args=(name,))
+            thread = threading.Thread(target=self._send, args=(name,), daemon=True)
             self._threads.append(thread)
             thread.start()
 
@@ -135,7 +135,7 @@ class Ledger:
 
     def _send(self, name: str) -> None:
         number = 0
-        while not self._stop.is_set():
+        while not self._stop.is_set() and self.server.processes:
             token = f"{name}{number}"
             self.sent.add(token)
             path = self.paths[number % len(self.paths)]

@@ -2,17 +2,21 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
+from uuid import UUID
 
 import pytest
 
+from app.pings.directory import Known, load
 from tests.clusters import Node, Pair, dump, restore, running_node, running_pair
 from tests.e2e.ping_server import Ledger, PingServer, tokens
-from tests.e2e.service import wait_for
+from tests.e2e.service import wait_for as wait
 from tests.relay import running_relay
 
 pytestmark = pytest.mark.processes
+T = TypeVar("T")
 
 KEY = "k" * 22
 SLUGS = 3
@@ -27,6 +31,11 @@ with transaction.atomic():
     )
 result = [str(Check.objects.create(project=project, slug=f"s{{n}}").code) for n in range({SLUGS})]
 """
+
+
+def wait_for(condition: Callable[[], T], what: str, context: Callable[[], str] = str) -> T:
+    """Wait as long as a busy machine needs: what would take for ever is a failure all the same."""
+    return wait(condition, what, context, timeout_seconds=90)
 
 
 @pytest.fixture
@@ -54,6 +63,12 @@ def applied(node: Node) -> list[str]:
     return tokens(node.ask("SELECT body FROM pings_ping WHERE body IS NOT NULL"))
 
 
+def is_known(server: PingServer, code: str) -> bool:
+    """Return True when the receiver's directory has the check."""
+    snapshot = server.data_dir / "journal" / "0" / "directory"
+    return load(snapshot).find(UUID(code))[0] is Known.YES
+
+
 def settle(ledger: Ledger, node: Node, server: PingServer) -> None:
     """Stop sending; wait until all is applied, and nothing twice."""
     ledger.end()
@@ -61,7 +76,6 @@ def settle(ledger: Ledger, node: Node, server: PingServer) -> None:
         lambda: ledger.acknowledged <= set(applied(node)),
         "all tokens",
         server.log,
-        timeout_seconds=90,
     )
     found = Counter(applied(node))
     assert [token for token, count in found.items() if count > 1] == []
@@ -83,11 +97,14 @@ def test_an_asynchronous_failover_loses_and_doubles_nothing(pair: Pair, server: 
     pair.catch_up()
     pair.lag()
     # A check that only the old primary knows, made by a ping, and then pinged by its code.
-    assert server.ping(f"/ping/{KEY}/late?create=1", b"first") == 201
+    # 200 when the verdict takes longer than a second, on a busy machine.
+    assert server.ping(f"/ping/{KEY}/late?create=1", b"first") in (200, 201)
     ledger.acknowledged.add("first")
     ledger.sent.add("first")
     ask = "SELECT code::text FROM checks_check WHERE slug = 'late'"
-    ((late,),) = pair.primary.ask(ask)
+    ((late,),) = wait_for(lambda: pair.primary.ask(ask), "the check", server.log)
+    # Its receiver has to know the code, or what is asked of the drain counts as a guess.
+    wait_for(lambda: is_known(server, late), "the receiver to know it", server.log)
     ledger.paths.append(f"/ping/{late}")
     ledger.grow(200)
     wait_for(lambda: len(applied(pair.primary)) > 250, "the drain", server.log)
@@ -128,7 +145,6 @@ def test_a_moment_of_two_primaries_loses_and_doubles_nothing(
         lambda: len(applied(pair.standby)) > 250,
         "the drain to move",
         server.log,
-        timeout_seconds=60,
     )
     both = time.monotonic() - began
     on_the_old = len(applied(pair.primary))
@@ -154,7 +170,7 @@ def test_a_check_that_was_lost_has_its_pings_when_it_is_made_again(
     )
     code = server.evaluate(make.format("name='lost'"))
     wait_for(lambda: server.ping(f"/ping/{code}") == 200, "the check", server.log)
-    time.sleep(3)  # the receiver has heard of it, and need not ask
+    wait_for(lambda: is_known(server, code), "the receiver to know it", server.log)
     assert server.ping(f"/ping/{code}", b"on the old one") == 200
     wait_for(lambda: len(applied(pair.primary)) == 1, "the drain", server.log)
     pair.primary.kill()
@@ -163,7 +179,6 @@ def test_a_check_that_was_lost_has_its_pings_when_it_is_made_again(
         lambda: pair.standby.ask("SELECT 1 FROM pings_orphan"),
         "an orphan",
         server.log,
-        timeout_seconds=60,
     )
     # Its receiver has heard of the new database, and does not say that there is no such check.
     time.sleep(3)
@@ -176,7 +191,6 @@ def test_a_check_that_was_lost_has_its_pings_when_it_is_made_again(
         lambda: len(applied(pair.standby)) == 2,
         "the orphans' return",
         server.log,
-        timeout_seconds=60,
     )
     assert pair.standby.ask(kept) == [(0,)]
 
@@ -201,7 +215,7 @@ def test_commits_whose_answers_are_lost_or_never_come_double_nothing(
                 ledger.grow(30)
                 lost = relay.lost
                 lose(b"COMMIT")
-                wait_for(lambda: relay.lost > lost, "a commit", server.log, timeout_seconds=30)  # noqa: B023
+                wait_for(lambda: relay.lost > lost, "a commit", server.log)  # noqa: B023
             settle(ledger, durable, server)
         finally:
             server.close()
@@ -227,7 +241,6 @@ def test_segments_are_kept_while_the_standby_lacks_what_is_in_them(
             lambda: ledger.acknowledged <= set(applied(pair.primary)),
             "it",
             server.log,
-            timeout_seconds=60,
         )
         time.sleep(35)  # the drain keeps house each 30 s
         assert min(int(path.stem) for path in kept.glob("*.journal")) == 1
@@ -236,7 +249,6 @@ def test_segments_are_kept_while_the_standby_lacks_what_is_in_them(
             lambda: len(list(kept.glob("*.journal"))) == 1,
             "them to go",
             server.log,
-            timeout_seconds=90,
         )
         assert pair.primary.ask("SELECT dropped_early FROM pings_position") == [(0,)]
     finally:
