@@ -61,10 +61,10 @@ def nothing_told(_host: str, _change: Change) -> None:
 
 
 def copied(fleet: Fleet, folder: Path, old: str, new: str) -> str:
-    """Return the path of a changed copy of the inventory, with its vault and key beside it."""
+    """Return the path of a changed copy of the inventory, with what lies beside it."""
     copy = folder / "fleet.toml"
     copy.write_text(fleet.path.read_text("utf-8").replace(old, new), "utf-8")
-    for name in ("vault.toml.gpg", "gnupg", "id_ed25519"):
+    for name in ("vault.toml.gpg", "gnupg", "id_ed25519", "acme-authority.pem"):
         (folder / name).symlink_to(fleet.path.with_name(name))
     return str(copy)
 
