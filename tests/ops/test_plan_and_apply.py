@@ -127,8 +127,8 @@ def test_the_canary_is_where_it_belongs_and_nowhere_else(
     canary = read_vault(vault_of(applied.path))["canary"].reveal()
     search = (
         "secret=$(cat /etc/stillhere/canary); "
-        'journalctl --no-pager -o verbose | grep -cF "$secret"; '
-        'grep -rlF "$secret" /etc /var /root /run /tmp /home 2>/dev/null; true'
+        'journalctl --no-pager -o verbose | grep -cFe "$secret"; '
+        'grep -rlFe "$secret" /etc /var /root /run /tmp /home 2>/dev/null; true'
     )
     for host in applied.hosts:
         done = hosts.execute(rehearsal.lab, rehearsal.lab.host(host.name), ["sh", "-c", search])
