@@ -74,8 +74,8 @@ def test_passwords_and_verifiers_are_in_no_log(applied: Fleet, rehearsal: Rehear
         vault["database_password_app"].reveal(),
         vault["database_password_replication"].reveal(),
     ):
-        journal = f"journalctl --no-pager -o verbose | grep -cF '{secret}'"
-        search = f"{journal}; grep -rlF '{secret}' /var/log; true"
+        journal = f"journalctl --no-pager -o verbose | grep -cFe '{secret}'"
+        search = f"{journal}; grep -rlFe '{secret}' /var/log; true"
         assert rehearsal.run("db1", ["sh", "-c", search]).split() == ["0"]
 
 
