@@ -3,17 +3,21 @@
 JOURNAL_DIR/<slot>/said    eight bytes, microseconds since 1970, written before it is said
 
 A run that starts while the clock has been stepped back takes no ping before it: a check
-may have been judged by it. Not synced: who loses it loses the machine's power, too.
+may have been judged by it. But a time that is far ahead was said by a clock that was wrong
+(one of the hardware that has local time, an empty battery): to keep to it would be to stamp
+pings with it for hours. Not synced: who loses it loses the machine's power, too.
 """
 
 import logging
 import os
 import struct
+import time
 from contextlib import suppress
 from pathlib import Path
 
 log = logging.getLogger(__name__)
 
+MOST_AHEAD_SECONDS = 600
 _TIME = struct.Struct("<q")
 
 
@@ -27,7 +31,7 @@ class SaidTime:
             self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             kept = os.pread(self._handle, _TIME.size, 0)
             if len(kept) == _TIME.size:
-                (self.before_us,) = _TIME.unpack(kept)
+                self.before_us = _believed(*_TIME.unpack(kept))
         except OSError as error:
             log.warning("time of the run before is unknown reason=%s", error)
 
@@ -41,3 +45,16 @@ class SaidTime:
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
+
+
+def _believed(said_us: int) -> int:
+    """Return the time that was said, 0 when no clock that is right can have said it."""
+    ahead_seconds = said_us / 1e6 - time.time_ns() / 1e9
+    if ahead_seconds <= MOST_AHEAD_SECONDS:
+        return said_us
+    log.critical(
+        "clock was wrong: the run before has taken pings ahead_seconds=%d, alerts of the "
+        "checks concerned may be late or false",
+        ahead_seconds,
+    )
+    return 0

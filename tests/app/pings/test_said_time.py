@@ -31,6 +31,18 @@ def test_a_run_takes_no_ping_before_what_the_last_one_said(
     journal.close()
 
 
+def test_a_time_that_no_right_clock_can_have_said_is_not_kept_to(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = SaidTime(tmp_path / "said")
+    said.keep((time.time_ns() + 7_200 * 10**9) // 1_000)
+    said.close()
+    intake, journal = begun(tmp_path)
+    assert intake._now_us() < (time.time_ns() + 10**9) // 1_000
+    assert [record.levelname for record in caplog.records] == ["CRITICAL"]
+    journal.close()
+
+
 def test_a_file_that_is_not_whole_says_nothing(tmp_path: Path) -> None:
     (tmp_path / "said").write_bytes(b"abc")
     said = SaidTime(tmp_path / "said")
