@@ -21,6 +21,7 @@ from app.pings.backlog import ASIDE
 from app.pings.damage import TORN
 from app.pings.drain_journals import Draining
 from app.pings.drain_links import Links
+from app.pings.flushed import log_lengths
 from app.pings.frames import HEADER_BYTES
 from app.pings.journal import Identity, segments
 from app.pings.pipeline import Run
@@ -28,13 +29,6 @@ from app.pings.pipeline import Run
 TELL_EACH_SECONDS = 1.0
 # Folders and standbys are looked at less often.
 LOOK_EACH_SECONDS = 5.0
-
-# A slot stays when its standby is disconnected, and says how far that one has flushed.
-_UNFLUSHED = """
-SELECT max(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn))
-FROM pg_replication_slots
-WHERE slot_type = 'physical'
-"""
 
 
 class Figures:
@@ -106,9 +100,8 @@ def _unflushed_bytes() -> float | None:
     if connection.vendor != "postgresql":
         return None
     with connection.cursor() as cursor:
-        cursor.execute(_UNFLUSHED)
-        (found,) = cursor.fetchone()
-    return None if found is None else float(found)
+        written, reached = log_lengths(cursor)
+    return float(written - reached) if reached else None
 
 
 def _of_journal(draining: Draining, links: Links) -> Iterator[Sample]:

@@ -67,16 +67,16 @@ def _segments(places: Places) -> dict[int, int]:
     return {key: place.segment for key, place in places.items()}
 
 
-def log_lengths(cursor: Any) -> tuple[int, int]:
+def log_lengths(cursor: Any) -> tuple[int, int | None]:
     """Return how much log is written, and how much of it every standby has on its disk.
 
-    0 for the latter when nobody knows; without a standby all that is written.
+    0 for the latter when nobody knows, None without a standby.
     """
     cursor.execute(_WAL)
     written, reached, unknown = cursor.fetchone()
     if unknown:
         return written, 0
-    return written, written if reached is None else reached
+    return written, reached
 
 
 class Flushed:
@@ -95,5 +95,5 @@ class Flushed:
         with connection.cursor() as cursor:
             written, reached = log_lengths(cursor)
         self._marks.note(written, drained)
-        self._marks.reach(reached)
+        self._marks.reach(written if reached is None else reached)
         return {key: self._marks.safe.get(key, Place()) for key in drained}

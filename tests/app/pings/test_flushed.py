@@ -99,13 +99,14 @@ def test_a_standby_that_is_disconnected_has_what_it_had(cursor: Any) -> None:
         cursor.execute("CREATE TABLE something AS SELECT generate_series(1, 1000)")
         cursor.execute("DROP TABLE something")
         written, reached = log_lengths(cursor)
+        assert reached is not None
         assert 0 < reached <= before < written
         assert reached == had
-    written, reached = log_lengths(cursor)
-    assert reached == written  # the slot is gone: there is no such standby any more
+    _, reached = log_lengths(cursor)
+    assert reached is None  # the slot is gone: there is no such standby any more
 
 
 def test_a_copy_that_is_being_made_is_no_standby(cursor: Any) -> None:
     with slot(cursor, temporary=True):
-        written, reached = log_lengths(cursor)
-    assert reached == written
+        _, reached = log_lengths(cursor)
+    assert reached is None
