@@ -1,6 +1,7 @@
 """Connecting where several hosts are named: to dead, silent, old and foreign servers."""
 
 import time
+from contextlib import closing
 from pathlib import Path
 
 import psycopg2
@@ -94,3 +95,18 @@ def test_after_a_failover_the_old_primary_is_never_taken_again(
         with pytest.raises(AnotherDatabase):
             hosts.connect(foreign, Seen(before.system, 2), ask_all=False)
         assert {one.timeline for one in hosts.survey(both)} == {1, 2}
+
+
+def test_a_server_ends_the_transaction_of_a_client_that_is_gone(
+    postgresql_cluster: Cluster,
+) -> None:
+    """Its locks would hold up the drain until the server noticed by itself: after hours."""
+    made = database(postgresql_cluster.url, answer_seconds=1)["OPTIONS"]["options"]
+    with (
+        closing(psycopg2.connect(postgresql_cluster.url, options=made)) as silent,
+        silent.cursor() as cursor,
+    ):
+        cursor.execute("SELECT pg_advisory_lock(7)")
+        time.sleep(2)
+        with pytest.raises(psycopg2.Error):
+            cursor.execute("SELECT 1")
