@@ -7,7 +7,8 @@ import sys
 import psutil
 
 from app.parent_death import SUPERVISOR_PID
-from tests.e2e.service import ROOT, wait_for
+from tests.e2e.commands import ROOT
+from tests.e2e.service import wait_for
 
 CHILD = "from app.parent_death import end_with_parent; end_with_parent(); print('on', flush=True); "
 CHILD += "import time; time.sleep(60)"

@@ -1,6 +1,5 @@
 """One application server's ping path on a database of the test's choice, and a ledger of tokens."""
 
-import json
 import os
 import signal
 import subprocess
@@ -12,7 +11,8 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.service import ROOT, wait_for
+from tests.e2e.commands import ROOT, Commands
+from tests.e2e.service import wait_for
 from tests.ports import free_port
 
 _COMMANDS = {
@@ -23,7 +23,7 @@ _COMMANDS = {
 
 
 @dataclass(slots=True)
-class PingServer:
+class PingServer(Commands):
     """Processes of one server, in a directory of its own."""
 
     data_dir: Path
@@ -80,21 +80,6 @@ class PingServer:
             return 0
         finally:
             client.close()
-
-    def manage(self, *arguments: str) -> str:
-        """Run a command of manage.py; return what it prints."""
-        command = [sys.executable, "manage.py", *arguments]
-        return subprocess.check_output(command, cwd=ROOT, env=self.environment, text=True)
-
-    def evaluate(self, program: str) -> Any:
-        """Run Python with the application set up; return what it assigned to `result`."""
-        prologue = "import json, django; django.setup(); result = None\n"
-        epilogue = "\nprint(json.dumps(result, default=str))"
-        answer = subprocess.check_output(
-            [sys.executable, "-W", "ignore", "-c", prologue + program + epilogue],
-            cwd=ROOT, env=self.environment, text=True,
-        )  # fmt: skip
-        return json.loads(answer)
 
     def log(self, name: str = "*") -> str:
         """Return what the processes have logged."""

@@ -11,22 +11,22 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import psutil
 import psycopg2
 
+from tests.e2e.commands import ROOT, Commands
 from tests.ports import free_port
 
-ROOT = Path(__file__).resolve().parents[2]
 KEPT = ("receiver", "drain", "pages", "notifier")
 T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class Service:
+class Service(Commands):
     """`make run` without make, in a data directory and on a port of its own."""
 
     data_dir: Path
@@ -100,21 +100,6 @@ class Service:
         arguments = ["bootstrap", "--email", email, "--project", "Jobs", "--json"]
         values: dict[str, str] = json.loads(self.manage(*arguments))
         return values
-
-    def manage(self, *arguments: str) -> str:
-        """Run a command of manage.py; return what it prints."""
-        command = [sys.executable, "manage.py", *arguments]
-        return subprocess.check_output(command, cwd=ROOT, env=self.environment, text=True)
-
-    def evaluate(self, program: str) -> Any:
-        """Run Python in the service's environment; return what it assigned to `result`."""
-        prologue = "import json, django; django.setup(); result = None\n"
-        epilogue = "\nprint(json.dumps(result, default=str))"
-        answer = subprocess.check_output(
-            [sys.executable, "-W", "ignore", "-c", prologue + program + epilogue],
-            cwd=ROOT, env=self.environment, text=True,
-        )  # fmt: skip
-        return json.loads(answer)
 
     def url(self, path: str) -> str:
         """Return an address of the service."""

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.e2e.service import ROOT
+from tests.e2e.commands import ROOT
 from tests.torture.case import Result, play
 from tests.torture.cases import CASES
 

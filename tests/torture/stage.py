@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from tests.e2e.service import ROOT, wait_for
+from tests.e2e.commands import ROOT
+from tests.e2e.service import wait_for
 from tests.ports import free_port
 from tests.torture.audit import Found, Question
 from tests.torture.ledger import Ledger

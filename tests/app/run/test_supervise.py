@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from app.run.programs import Program, configuration
-from tests.e2e.service import ROOT, wait_for
+from tests.e2e.commands import ROOT
+from tests.e2e.service import wait_for
 
 SUPERVISOR = """
 import os, sys

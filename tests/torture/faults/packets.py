@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.e2e.service import ROOT, wait_for
+from tests.e2e.commands import ROOT
+from tests.e2e.service import wait_for
 from tests.postgresql import running_cluster
 from tests.torture.case import Case, Setting
 from tests.torture.network import (
