@@ -17,7 +17,7 @@ RATIOS = {"receiver_cpu_over_nginx", "path_rate_over_row_worker", "slow_db_rate_
 @pytest.mark.timeout(1_200)
 def test_a_small_run_measures_every_row_and_loses_nothing(tmp_path: Path) -> None:
     file = tmp_path / "bench.json"
-    command = [sys.executable, "-m", "tests.bench.ping", "--runs", "1", "--seconds", "0.3"]
+    command = [sys.executable, "-m", "tests.bench.ping", "--runs", "2", "--seconds", "0.3"]
     done = subprocess.run(
         [*command, "--checks", "500", "--rates", "50,200", "--json", str(file)],
         cwd=ROOT, capture_output=True, text=True, check=False,

@@ -58,6 +58,11 @@ class Bench:
         self.sqlite = Sqlite(template)
         self.sqlite.make(self.options.checks)
 
+    def disconnect(self) -> None:
+        """Let go of the cluster: it may be stopped."""
+        for database in self.postgresql.values():
+            database.disconnect()
+
     @property
     def usual(self) -> Postgresql:
         """Return the database with the usual number of checks."""
@@ -77,8 +82,7 @@ def prepared(options: Options, directory: Path) -> Iterator[Bench]:
         try:
             yield bench
         finally:
-            for database in bench.postgresql.values():
-                database.disconnect()
+            bench.disconnect()
 
 
 def run(bench: Bench, number: int) -> dict[str, Sample]:
@@ -226,6 +230,7 @@ def _relayed(cluster: Cluster) -> Iterator[int]:
 def _memory(bench: Bench) -> Rows:
     if bench.number > 1:
         return  # it is no matter of luck, and fills a journal each time
+    bench.disconnect()  # the cluster is stopped meanwhile
     found = memory.measure(
         bench.new_directory("memory"), bench.cluster, bench.usual, codes(1)[0],
         bench.paths[bench.options.checks], bench.options.seconds,
