@@ -119,7 +119,9 @@ def test_a_stopped_receiver_answers_what_it_was_asked(path: PingPath, check: Che
     assert bytes(pings(check, 2)[1].body or b"") == b"abcd"
 
 
-@pytest.mark.parametrize("kills", [7, pytest.param(90, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "kills", [7, pytest.param(90, marks=[pytest.mark.long, pytest.mark.timeout(900)])]
+)
 def test_nothing_is_lost_or_doubled_when_both_processes_are_killed_under_load(
     path: PingPath, check: Check, kills: int
 ) -> None:
