@@ -134,7 +134,7 @@ def test_a_form_that_had_begun_is_not_tried_again(client: Client) -> None:
     response = client.post("/save/?how=asks", {"name": '"nightly" <dump>', "tag": ["a", "b"]})
     assert response.status_code == 503
     assert saved() == []
-    assert "Nothing was saved, send it again in a moment" in said(response)
+    assert "Nothing was saved yet" in said(response)
     fields = re.findall(r'name="(\w+)" value="(.*?)"', response.content.decode())
     sent = [(name, html.unescape(value)) for name, value in fields]
     assert sent == [("name", '"nightly" <dump>'), ("tag", "a"), ("tag", "b")]
@@ -150,7 +150,7 @@ def test_a_password_is_in_no_page(client: Client) -> None:
     response = client.post("/save/?how=asks", {"email": "a@example.org", "password": "battery"})
     assert response.status_code == 503
     assert b"battery" not in response.content
-    assert "Go back, and send it once more" in said(response)
+    assert "go back, and send it again" in said(response)
 
 
 def test_a_strangers_form_is_not_offered_again() -> None:
@@ -188,7 +188,7 @@ def test_a_page_whose_database_is_away_comes_back_by_itself(
     assert response.status_code == 503
     assert response["Refresh"] == response["Retry-After"] == "5"
     assert response["Cache-Control"] == "no-store"
-    assert "It tries again by itself every 5 seconds" in said(response)
+    assert "The page tries again by itself every 5 seconds" in said(response)
     assert 'href="/save/?how=asks"' in response.content.decode()
     (line,) = [one for one in caplog.records if one.name == "app.web.away"]
     assert (line.levelno, "method=GET reason=" in line.getMessage()) == (logging.WARNING, True)
