@@ -7,6 +7,7 @@ primary. And it waits for answers on its own, where ours are bounded (answers).
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg2
@@ -33,31 +34,56 @@ FROM pg_control_system()
 Params = Mapping[str, Any]
 
 
-def connect(params: Params, seen: Seen | None, *, ask_all: bool) -> tuple[Any, Server]:
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Which host (Server.host) is asked first, and which last; else as the parameters say."""
+
+    first: str = ""
+    last: str = ""
+
+    def rank(self, single: Params) -> tuple[bool, bool]:
+        """Return what the hosts are sorted by."""
+        name = _name(single)
+        return name == self.last, name != self.first
+
+
+def connect(
+    params: Params, seen: Seen | None, *, ask_all: bool, order: Order = Order()
+) -> tuple[Any, Server]:
     """Return a connection of psycopg2's, and what its server is.
 
     With `ask_all` every host is asked and the best is chosen (servers.choose). Else the
     first will do that takes writes, if it is not older than what we have `seen`; that
-    costs a query, and a dead host only when it stands before the living one.
+    costs a query, and a dead host only when it is asked before the living one.
     psycopg2.OperationalError when no host answers, NoServer when none may be used.
     """
-    must_write = params.get("target_session_attrs") in _MUST_WRITE
+    writes = must_write(params)
     found: list[tuple[Any, Server]] = []
     try:
-        for raw, server in _asked(params):
+        for raw, server in _asked(params, order):
             found.append((raw, server))
-            if not ask_all and _will_do(server, seen, must_write):
+            if not ask_all and _will_do(server, seen, must_write=writes):
                 break
         servers = [server for _, server in found]
         if ask_all and (away := len(single_hosts(params)) - len(servers)):
             log.info("database hosts do not answer count=%d", away)
-        best = choose(servers, seen, must_write=must_write)
+        best = choose(servers, seen, must_write=writes)
     except BaseException:
         _close(found)
         raise
     (raw,) = [raw for raw, server in found if server is best]
     _close([pair for pair in found if pair[0] is not raw])
     return raw, best
+
+
+def must_write(params: Params) -> bool:
+    """Return True when only a server that takes writes will do."""
+    return params.get("target_session_attrs") in _MUST_WRITE
+
+
+def connect_seconds(params: Params) -> float:
+    """Return how long a host may take for the answers that tell what it is."""
+    return float(params.get("connect_timeout") or CONNECT_SECONDS)
 
 
 def survey(params: Params) -> list[Server]:
@@ -82,13 +108,13 @@ def single_hosts(params: Params) -> list[dict[str, Any]]:
     ]
 
 
-def _asked(params: Params) -> Iterator[tuple[Any, Server]]:
+def _asked(params: Params, order: Order = Order()) -> Iterator[tuple[Any, Server]]:
     """Yield a connection to each host that answers. OperationalError when none does."""
     trouble, is_any = None, False
-    for single in single_hosts(params):
+    for single in sorted(single_hosts(params), key=order.rank):
         raw = None
         try:
-            with answers.within(float(single.get("connect_timeout") or CONNECT_SECONDS)):
+            with answers.within(connect_seconds(single)):
                 raw = psycopg2.connect(**single)
                 server = _server(raw, single)
         except psycopg2.OperationalError as error:
@@ -108,11 +134,14 @@ def _server(raw: Any, single: Params) -> Server:
         cursor.execute(_WHAT)
         system, timeline, is_writable, started = cursor.fetchone()
     raw.autocommit = False
-    name = f"{single.get('host') or 'local'}:{single.get('port') or 5432}"
-    return Server(name, int(system), int(timeline), bool(is_writable), str(started))
+    return Server(_name(single), int(system), int(timeline), bool(is_writable), str(started))
 
 
-def _will_do(server: Server, seen: Seen | None, must_write: bool) -> bool:
+def _name(single: Params) -> str:
+    return f"{single.get('host') or 'local'}:{single.get('port') or 5432}"
+
+
+def _will_do(server: Server, seen: Seen | None, *, must_write: bool) -> bool:
     with suppress(NoServer, AnotherDatabase):
         return choose([server], seen, must_write=must_write) is server
     return False
