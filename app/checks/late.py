@@ -7,7 +7,7 @@ the flips that nobody was told of yet are written anew. What was told stays told
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -27,9 +27,10 @@ from app.checks.state import (
     silence,
     with_deadline,
 )
+from app.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Logged:
     """A line of the log: when it was received, what it meant, its run id."""
 
@@ -38,7 +39,7 @@ class Logged:
     rid: UUID | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KnownFlip:
     """A flip in the database; `told` when notifications were made of it."""
 
@@ -46,7 +47,7 @@ class KnownFlip:
     told: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class History:
     """What the database knows of a check since its last change by hand, oldest first.
 
@@ -59,7 +60,7 @@ class History:
     is_cut: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refold:
     """The new state, the log's new lines, flips to insert and flips to delete."""
 

@@ -72,7 +72,7 @@ def next_due(schedule: Schedule, after: datetime) -> datetime | None:
     2199), every date of 50 years falls into a gap, or the answer lies beyond the
     year 9999. Raises ScheduleError, and nothing else, for a row that has no meaning.
 
-    Cost: simple 0.7 us; the others 1 us inside the interval of the last answer, 2 us
+    Cost: simple 0.3 us; the others 1 us inside the interval of the last answer, 2 us
     where cron was asked in that minute before, else 20-30 us a line, 0.2 ms for a
     rare date, 20 ms a line to find nothing.
     """
@@ -80,8 +80,7 @@ def next_due(schedule: Schedule, after: datetime) -> datetime | None:
         raise ValueError(f"next_due needs an aware time, got {after!r}")
     try:
         if schedule.kind == Kind.SIMPLE:
-            _check_bounds("period", schedule.period_seconds, 1, sys.maxsize)
-            return after + timedelta(seconds=schedule.period_seconds)
+            return after + _period(schedule.period_seconds)
         lines = _lines(schedule.kind, schedule.expression, schedule.tz)
         return min((due for line in lines if (due := line.next_after(after))), default=None)
     except OverflowError:
@@ -133,6 +132,12 @@ def lines_of(schedule: Schedule) -> tuple[Line, ...]:
 def _check_bounds(field: str, seconds: int, low: int, high: int) -> None:
     if not low <= seconds <= high:
         raise ScheduleError(field, f"A {field} of {seconds} s is out of {low} to {high} s.")
+
+
+@lru_cache(maxsize=8192)
+def _period(seconds: int) -> timedelta:
+    _check_bounds("period", seconds, 1, sys.maxsize)
+    return timedelta(seconds=seconds)
 
 
 @lru_cache(maxsize=8192)

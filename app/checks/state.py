@@ -95,7 +95,9 @@ def apply(
     """
     if action is Action.LOG or action is Action.IGN:
         return state, []
-    state, flips = silence(state, at)
+    flips: list[StatusFlip] = []
+    if state.down_at is not None and at >= state.down_at:
+        state, flips = silence(state, at)
     if action is Action.START:
         due, down = _deadline(rules, state.status, state.last_ping_at, at)
         begun = replace(state, last_start_at=at, last_start_rid=rid, due_at=due, down_at=down)
@@ -108,11 +110,9 @@ def apply(
         since = flips[-1].at
     start_at, start_rid, duration = _run_after(state, action, at, rid)
     due, down = _deadline(rules, new, at, start_at)
+    n, by_hand = state.n_pings if n_pings is None else n_pings, state.changed_by_hand_at
     # Written out, as replace() would be half of what a ping costs here.
-    by_hand = state.changed_by_hand_at
-    run = start_at, start_rid, duration
-    n = state.n_pings if n_pings is None else n_pings
-    return State(new, n, at, *run, since, by_hand, due, down), flips
+    return State(new, n, at, start_at, start_rid, duration, since, by_hand, due, down), flips
 
 
 def silence(state: State, now: datetime) -> tuple[State, list[StatusFlip]]:

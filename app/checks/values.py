@@ -3,12 +3,12 @@
 All times are aware and UTC. What is done with them is in `state` and `late`.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
 from app.checks.schedule import Schedule
+from app.frozen import frozen
 
 
 class Status(StrEnum):
@@ -48,7 +48,7 @@ class Reason(StrEnum):
     TIMEOUT = "timeout"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Event:
     """A ping as it was received. `exit_status` overrides `action`."""
 
@@ -63,7 +63,7 @@ class Event:
     body: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rules:
     """How a check judges its pings. `methods` is "" (any) or "POST"."""
 
@@ -78,7 +78,7 @@ class Rules:
     filter_default_fail: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class State:
     """What is known of a check.
 
@@ -101,7 +101,7 @@ class State:
     down_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StatusFlip:
     """A change of the stored status; `at` is its true time, not its detection."""
 
@@ -111,7 +111,7 @@ class StatusFlip:
     reason: Reason = Reason.NONE
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Recorded:
     """An event with its place in the check's log and what it meant."""
 
@@ -120,7 +120,7 @@ class Recorded:
     action: Action
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fold:
     """What folding events gave: the new state, the log's new lines, the flips."""
 

@@ -21,7 +21,7 @@ from app.pings.journal_reader import Batch
 from app.pings.models import Ping, Position
 from app.pings.protocol import Slug
 from app.pings.store import store
-from app.pings.store.rows import Changed, Loaded, wake_at
+from app.pings.store.rows import Changed, Loaded, is_plain, wake_at
 from app.pings.store.rows import PositionMovedError as PositionMovedError
 from app.pings.wire import Verdict
 
@@ -77,12 +77,12 @@ def swap(position_id: int, old: Place, new: Place, applied_before: datetime | No
 
 def _resolve(
     entries: Sequence[tuple[Entry, Place]], done: Applied
-) -> dict[UUID, list[tuple[Entry, Place]]]:
+) -> dict[bytes, list[tuple[Entry, Place]]]:
     """Return the entries by check; slugs are looked up, and made where asked for."""
-    found: dict[UUID, list[tuple[Entry, Place]]] = defaultdict(list)
-    slugs: dict[Slug, tuple[UUID | None, Verdict]] = {}
+    found: dict[bytes, list[tuple[Entry, Place]]] = defaultdict(list)
+    slugs: dict[Slug, tuple[bytes | None, Verdict]] = {}
     for entry, place in entries:
-        if isinstance(entry.target, UUID):
+        if isinstance(entry.target, bytes):
             found[entry.target].append((entry, place))
             continue
         known = slugs.get(entry.target)
@@ -99,7 +99,7 @@ def _resolve(
     return found
 
 
-def _resolve_slug(target: Slug, *, create: bool) -> tuple[UUID | None, Verdict]:
+def _resolve_slug(target: Slug, *, create: bool) -> tuple[bytes | None, Verdict]:
     project = Project.objects.filter(ping_key_digest=target.key_digest).first()
     if project is None:
         return None, Verdict.NOT_FOUND
@@ -112,22 +112,22 @@ def _resolve_slug(target: Slug, *, create: bool) -> tuple[UUID | None, Verdict]:
     is_full = Check.objects.filter(project=project).count() >= 2 * settings.CHECK_LIMIT
     if found[1] is not Verdict.NOT_FOUND or is_full:
         return found
-    return Check.objects.provision(project, target.slug).code, Verdict.CREATED
+    return Check.objects.provision(project, target.slug).code.bytes, Verdict.CREATED
 
 
-def _find_slug(project: Project, slug: str) -> tuple[UUID | None, Verdict]:
+def _find_slug(project: Project, slug: str) -> tuple[bytes | None, Verdict]:
     checks = Check.objects.filter(project=project, slug=slug)
     codes = list(checks.values_list("code", flat=True)[:2])
     if len(codes) == 1:
-        return codes[0], Verdict.EXISTS
+        return codes[0].bytes, Verdict.EXISTS
     return None, Verdict.AMBIGUOUS if codes else Verdict.NOT_FOUND
 
 
 def _say_verdicts(
-    entries: Sequence[tuple[Entry, Place]], missing: set[UUID], done: Applied
+    entries: Sequence[tuple[Entry, Place]], missing: set[bytes], done: Applied
 ) -> None:
     for entry, place in entries:
-        if entry.asks and isinstance(entry.target, UUID):
+        if entry.asks and isinstance(entry.target, bytes):
             is_there = entry.target not in missing
             done.verdicts.append((place, Verdict.EXISTS if is_there else Verdict.NOT_FOUND))
 
@@ -142,7 +142,7 @@ def folded(check: Loaded, entries: Sequence[tuple[Entry, Place]], done: Applied)
     except ScheduleError:
         # A schedule that cannot be evaluated (a row from elsewhere) keeps its pings;
         # the notifier looks at the check again in an hour.
-        log.exception("check put aside code=%s", check.code)
+        log.exception("check put aside code=%s", UUID(bytes=check.code))
         changed = _logged_only(check, events)
     done.pings += len(changed.recorded)
     lowered = changed.wake_at is not None and changed.wake_at != check.wake_at
@@ -159,7 +159,9 @@ def _received_at(event: state.Event) -> datetime:
 def _judged(check: Loaded, events: Sequence[state.Event]) -> Changed:
     taken = late.deliver(check.rules, check.state, events, lambda: _history(check))
     wake = wake_at(check.wake_at, taken.state.down_at)
-    return Changed(check.id, taken.state, wake, taken.recorded, taken.insert, taken.delete)
+    plain = wake is check.wake_at and is_plain(check.state, taken.state)
+    new, recorded = taken.state, taken.recorded
+    return Changed(check.id, new, wake, recorded, taken.insert, taken.delete, plain)
 
 
 def _logged_only(check: Loaded, events: Sequence[state.Event]) -> Changed:

@@ -95,7 +95,8 @@ class Intake:
             return
         # Without a drain that could answer in time the ping is taken all the same.
         asks = known is Known.NO and len(self._verdicts) < MOST_WAITING_FOR_VERDICT
-        entry = Entry(target, event, known is Known.YES, request.create, asks)
+        named = target.bytes if isinstance(target, UUID) else target
+        entry = Entry(named, event, known is Known.YES, request.create, asks)
         self._put(encode(self.journal, entry, received_at_us=self._now_us()), asks, answered)
 
     def take_again(self, like: Template, code: bytes, body: bytes, answered: Answered) -> bool:

@@ -17,6 +17,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from app.pings.frames import HEADER_BYTES, segment_header
@@ -41,8 +42,7 @@ class JournalBroken(JournalError):
     """The disk refused a write or a sync."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Place(NamedTuple):
     """A place in a journal: segment number, offset in bytes. (0, 0) is before everything."""
 
     segment: int = 0

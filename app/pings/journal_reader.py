@@ -48,6 +48,12 @@ class Batch:
     most_entries: int = 2_000
     most_bytes: int = MOST_BYTES
 
+    def take(self, found: Whole, segment: int) -> None:
+        """Take a frame in; it begins where the batch ends, or behind damage."""
+        self.size_bytes += found.end - self.end.offset
+        self.end = Place(segment, found.end)
+        self.entries.append((found.entry, self.end))
+
     def is_full(self) -> bool:
         """Return True when no more is to be read into it."""
         return len(self.entries) >= self.most_entries or self.size_bytes >= self.most_bytes
@@ -203,9 +209,7 @@ def _take(batch: Batch, segment: _Segment, chunk_bytes: int) -> bool:
                 if batch.is_full():
                     return False
                 if isinstance(found, Whole):
-                    batch.size_bytes += found.end - batch.end.offset
-                    batch.end = Place(segment.number, found.end)
-                    batch.entries.append((found.entry, batch.end))
+                    batch.take(found, segment.number)
                 elif found.end < end:
                     _pass_over(batch, segment, found.start if bad is None else bad, found.end)
                     bad = None

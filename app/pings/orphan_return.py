@@ -41,7 +41,7 @@ def fold_in() -> Applied:
 @transaction.atomic
 def _fold(code: UUID, done: Applied) -> bool:
     """Fold some of a check's; False when there are no more. Another drain waits for its lock."""
-    loaded = store().load([code])
+    loaded = store().load([code.bytes])
     rows = list(Orphan.objects.filter(code=code).order_by("pk")[:MOST_AT_ONCE])
     if not loaded or not rows:
         return False

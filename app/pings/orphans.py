@@ -30,15 +30,19 @@ def keep(missing: Iterable[Entry]) -> int:
     an address, and was never answered without the database's word.
     """
     entries = list(missing)
-    codes = {entry.target for entry in entries if entry.known and isinstance(entry.target, UUID)}
+    codes = {
+        UUID(bytes=entry.target)
+        for entry in entries
+        if entry.known and isinstance(entry.target, bytes)
+    }
     if not codes:
         return len(entries)
     codes -= set(Tombstone.objects.filter(code__in=codes).values_list("code", flat=True))
     now = timezone.now()
     rows = [
-        Orphan(code=entry.target, frame=encode(_ASIDE, entry), kept_at=now)
+        Orphan(code=code, frame=encode(_ASIDE, entry), kept_at=now)
         for entry in entries
-        if isinstance(entry.target, UUID) and entry.target in codes
+        if isinstance(entry.target, bytes) and (code := UUID(bytes=entry.target)) in codes
     ]
     Orphan.objects.bulk_create(rows)
     if rows:

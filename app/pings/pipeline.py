@@ -14,7 +14,6 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from uuid import UUID
 
 from app.database import DATABASE_TROUBLE
 from app.pings.apply import Applied, PositionMovedError, folded
@@ -22,6 +21,7 @@ from app.pings.batches import Step
 from app.pings.frames import Entry
 from app.pings.journal import JournalError, Place
 from app.pings.poison import add
+from app.pings.protocol import Slug
 from app.pings.store import Store
 from app.pings.store.rows import Changed, Loaded, Move
 from app.pings.wire import Verdict
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 # Between two runs receivers, the notifier's questions and the directory get their turn.
 RUN_SECONDS = 0.25
 
-_ByCheck = dict[UUID, list[tuple[Entry, Place]]]
+_ByCheck = dict[bytes, list[tuple[Entry, Place]]]
 
 
 class _NeedsMore(Exception):
@@ -148,7 +148,7 @@ def _by_check(step: Step) -> _ByCheck:
     found: _ByCheck = {}
     for pair in step.batch.entries:
         target = pair[0].target
-        if not isinstance(target, UUID):
+        if isinstance(target, Slug):
             raise _NeedsMore
         entries = found.get(target)
         if entries is None:

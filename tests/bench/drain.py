@@ -73,7 +73,7 @@ def fill_journal(directory: Path, slot: int, targets: Sequence[UUID], begin: dat
         )
         some = zip(targets[start : start + 1_000], events, strict=False)
         identity = journal.identity.journal
-        journal.append(b"".join(encode(identity, Entry(code, event)) for code, event in some))
+        journal.append(b"".join(encode(identity, Entry(code.bytes, event)) for code, event in some))
     journal.close()
 
 

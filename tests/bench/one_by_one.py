@@ -1,5 +1,6 @@
 """The worker that a drain is compared with: a transaction for each ping."""
 
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,9 @@ def _apply_row(cursor: Any, entry: Any) -> None:
 
     columns, lines = ", ".join(rows.COLUMNS), ", ".join(rows.PING_COLUMNS)
     load = f"SELECT {columns} FROM checks_check WHERE code = %s FOR UPDATE"  # noqa: S608
-    cursor.execute(load, (entry.target,))
+    cursor.execute(load, (entry.target.hex(),))
     row = cursor.fetchone()
-    rules = rows.rules_of(*row[2 : rows.STATE_START])
+    rules = _rules()(*row[2 : rows.STATE_START])
     state = rows.state_of(*row[rows.STATE_START : -1])
     loaded = rows.Loaded(row[0], row[1], rules, state, row[-1])
     changed = folded(loaded, [(entry, Place())], Applied())
@@ -58,6 +59,14 @@ def _apply_row(cursor: Any, entry: Any) -> None:
     run = new.last_start_at, new.last_start_rid, microseconds(new.last_duration)
     deadlines = new.status_since, new.due_at, new.down_at, changed.wake_at, changed.id
     cursor.execute(_UPDATE_ROW, (new.status.value, new.n_pings, new.last_ping_at, *run, *deadlines))
+
+
+@cache
+def _rules() -> Any:
+    """Return what remembers rules, as the drain does."""
+    from app.pings.store.rows import rules_of
+
+    return lru_cache(maxsize=16_384)(rules_of)
 
 
 _UPDATE_ROW = """

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import Protocol
-from uuid import UUID
 
 from django.db import connection
 
@@ -13,6 +12,8 @@ from app.pings.store.rows import Changed, Loaded, Move
 class Store(Protocol):
     """Bulk reads and writes: inside the caller's transaction, or in one of its own.
 
+    A check's code is its 16 bytes.
+
     `load` and `write` belong into `transaction.atomic()`. `begin`, `commit` and `abandon`
     are transactions that Django does not know of: outside any other, with nothing
     between them that would want one.
@@ -21,17 +22,17 @@ class Store(Protocol):
     def prepare(self) -> None:
         """Set a new connection up for the drain, outside any transaction."""
 
-    def load(self, codes: Sequence[UUID]) -> list[Loaded]:
+    def load(self, codes: Sequence[bytes]) -> list[Loaded]:
         """Lock the checks of these codes in the order of their ids and return them."""
 
     def write(self, changed: Sequence[Changed]) -> None:
         """Write the log's new lines, the flips and the states."""
 
-    def begin(self, codes: Sequence[UUID]) -> list[Loaded]:
+    def begin(self, codes: Sequence[bytes]) -> list[Loaded]:
         """Begin a transaction and do what `load` does."""
 
     def commit(
-        self, move: Move, changed: Sequence[Changed], following: Sequence[UUID] | None = None
+        self, move: Move, changed: Sequence[Changed], following: Sequence[bytes] | None = None
     ) -> list[Loaded]:
         """Write, move the position and commit; begin with the `following` checks, if any.
 

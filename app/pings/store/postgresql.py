@@ -7,20 +7,23 @@ driver's own cursor: Django's costs more than it gives here.
 import contextlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
-from uuid import UUID
 
 from django.db import OperationalError, connection
 from psycopg2 import Error, errors
+from psycopg2.extras import CompositeCaster
 
 from app.checks.models import microseconds
-from app.pings.store.rows import STATE_START, Changed, Loaded, Move, rules_of, state_of
-from app.pings.store.statement import Statement, binaries, plain, texts, times
+from app.checks.state import Rules, State
+from app.pings.store.rows import Changed, Loaded, Move, rules_of, state_of
+from app.pings.store.statement import Statement, binaries, moments, plain, texts, times
 from app.pings.store.statements import (
     BEGIN,
     CHECKS,
     FLIPS,
     LOAD,
+    PINGED,
     PINGS,
     SESSION,
     SWAP,
@@ -32,26 +35,26 @@ _Message = list[tuple[str, tuple[object, ...]]]
 
 def prepare() -> None:
     """Set a new session up: outside any transaction, once."""
-    prepared = [one.prepare for one in (LOAD, PINGS, CHECKS, FLIPS, UNFLIP, SWAP)]
+    prepared = [one.prepare for one in (LOAD, PINGS, PINGED, CHECKS, FLIPS, UNFLIP, SWAP)]
     with connection.cursor() as cursor:
         cursor.execute("; ".join([*SESSION, "DEALLOCATE ALL", *prepared]))
 
 
-def load(codes: Sequence[UUID]) -> list[Loaded]:
+def load(codes: Sequence[bytes]) -> list[Loaded]:
     """Lock the checks of these codes in the order of their ids and return them."""
     with _raw_cursor() as cursor:
-        cursor.execute(LOAD.alone, (plain(code.hex for code in codes),))
+        cursor.execute(LOAD.alone, _codes(codes))
         return _loaded(codes, cursor.fetchall())
 
 
 def write(changed: Sequence[Changed]) -> None:
-    """Write the log's new lines, the flips and the states: at most four statements."""
+    """Write the log's new lines, the flips and the states: at most five statements."""
     with _raw_cursor() as cursor:
         for statement, values in _written(changed):
             cursor.execute(statement.alone, values)
 
 
-def begin(codes: Sequence[UUID]) -> list[Loaded]:
+def begin(codes: Sequence[bytes]) -> list[Loaded]:
     """Begin a transaction and do what `load` does: one message."""
     message: _Message = [(BEGIN, ()), (LOAD.execute, _codes(codes))]
     with _raw_cursor() as cursor:
@@ -60,7 +63,7 @@ def begin(codes: Sequence[UUID]) -> list[Loaded]:
 
 
 def commit(
-    move: Move, changed: Sequence[Changed], following: Sequence[UUID] | None = None
+    move: Move, changed: Sequence[Changed], following: Sequence[bytes] | None = None
 ) -> list[Loaded]:
     """Write, move the position and commit; begin with the `following` checks, if any: one message.
 
@@ -105,8 +108,8 @@ def _send(cursor: Any, message: _Message) -> None:
     cursor.execute(statements, [value for _, values in message for value in values] or None)
 
 
-def _codes(codes: Sequence[UUID]) -> tuple[object, ...]:
-    return (plain([code.hex for code in codes]),)
+def _codes(codes: Sequence[bytes]) -> tuple[object, ...]:
+    return ("{" + ",".join([code.hex() for code in codes]) + "}",)
 
 
 def _swapped(move: Move) -> tuple[object, ...]:
@@ -120,17 +123,19 @@ def _written(changed: Sequence[Changed]) -> list[tuple[Statement, tuple[object, 
     found: list[tuple[Statement, tuple[object, ...]]] = []
     away = [(check.id, flip) for check in changed for flip in check.delete]
     if away:
-        keys = plain(key for key, _ in away), times(flip.at for _, flip in away)
-        found.append((UNFLIP, (*keys, plain(flip.new for _, flip in away))))
+        keys = plain([key for key, _ in away]), times(flip.at for _, flip in away)
+        found.append((UNFLIP, (*keys, plain([flip.new for _, flip in away]))))
     if changed:
         found.append((PINGS, _ping_arrays(changed)))
     flips = [(check.id, flip) for check in changed for flip in check.insert]
     if flips:
-        keys = plain(key for key, _ in flips), times(flip.at for _, flip in flips)
-        old, new = plain(flip.old for _, flip in flips), plain(flip.new for _, flip in flips)
+        keys = plain([key for key, _ in flips]), times(flip.at for _, flip in flips)
+        old, new = plain([flip.old for _, flip in flips]), plain([flip.new for _, flip in flips])
         found.append((FLIPS, (*keys, old, new, _reasons([flip.reason for _, flip in flips]))))
-    if changed:
-        found.append((CHECKS, _check_arrays(changed)))
+    if plainly := [check for check in changed if check.is_plain]:
+        found.append((PINGED, _pinged_arrays(plainly)))
+    if fully := [check for check in changed if not check.is_plain]:
+        found.append((CHECKS, _check_arrays(fully)))
     return found
 
 
@@ -145,7 +150,7 @@ def _ping_arrays(changed: Sequence[Changed]) -> tuple[str, ...]:
     return (
         plain([check.id for check in changed for _ in check.recorded]),
         plain([line.n for line in lines]),
-        times([event.received_at for event in events]),
+        moments([event.received_at for event in events]),
         "{" + ",".join([line.action for line in lines]) + "}",
         plain([event.exit_status for event in events]),
         plain([event.rid for event in events]),
@@ -157,36 +162,67 @@ def _ping_arrays(changed: Sequence[Changed]) -> tuple[str, ...]:
     )
 
 
+def _pinged_arrays(changed: Sequence[Changed]) -> tuple[str, ...]:
+    states = [check.state for check in changed]
+    return (
+        plain([check.id for check in changed]),
+        plain([state.n_pings for state in states]),
+        moments([state.last_ping_at for state in states]),
+        moments([state.due_at for state in states]),
+        moments([state.down_at for state in states]),
+    )
+
+
 def _check_arrays(changed: Sequence[Changed]) -> tuple[str, ...]:
     states = [check.state for check in changed]
     return (
         plain([check.id for check in changed]),
         "{" + ",".join([state.status for state in states]) + "}",
         plain([state.n_pings for state in states]),
-        times([state.last_ping_at for state in states]),
-        times([state.last_start_at for state in states]),
+        moments([state.last_ping_at for state in states]),
+        moments([state.last_start_at for state in states]),
         plain([state.last_start_rid for state in states]),
         plain([microseconds(state.last_duration) for state in states]),
-        times([state.status_since for state in states]),
-        times([state.due_at for state in states]),
-        times([state.down_at for state in states]),
-        times([check.wake_at for check in changed]),
+        moments([state.status_since for state in states]),
+        moments([state.due_at for state in states]),
+        moments([state.down_at for state in states]),
+        moments([check.wake_at for check in changed]),
     )
 
 
-def _loaded(codes: Sequence[UUID], rows: Sequence[tuple[Any, ...]]) -> list[Loaded]:
+def _loaded(codes: Sequence[bytes], rows: Sequence[tuple[Any, ...]]) -> list[Loaded]:
     return [
-        Loaded(
-            row[0], codes[row[1] - 1], rules_of(*row[2:STATE_START]), _state(row), _time(row[-1])
-        )
+        Loaded(row[0], codes[row[1] - 1], _rules(row[2]), _state(row), _time(row[-1]))
         for row in rows
     ]
 
 
-def _state(row: tuple[Any, ...]) -> Any:
-    status, n_pings, last_ping, last_start, rid, duration, *moments = row[STATE_START:-1]
-    return state_of(
-        status, n_pings, _time(last_ping), _time(last_start), rid, duration, *map(_time, moments)
+def _state(row: tuple[Any, ...]) -> State:
+    (_, _, _, status, n_pings, last_ping, last_start, rid, duration,
+     since, by_hand, due, down, _) = row  # fmt: skip
+    ping, start = _time(last_ping), _time(last_start)
+    moments = _time(since), _time(by_hand), _time(due), _time(down)
+    return state_of(status, n_pings, ping, start, rid, duration, *moments)
+
+
+@lru_cache(maxsize=16_384)
+def _rules(text: str) -> Rules:
+    """Return the rules of a row's text; checks that agree share them."""
+    kind, period, grace, *words = CompositeCaster.tokenize(text)  # type: ignore[no-untyped-call]
+    schedule, tz, methods, resume, by_body, success, failure, start, default_fail = words
+    return rules_of(
+        kind,
+        int(period),
+        int(grace),
+        schedule,
+        tz,
+        methods,
+        resume == "t",
+        by_body == "t",
+        success,
+        failure,
+        start,
+        default_fail == "t",
     )
 
 

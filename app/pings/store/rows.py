@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -87,10 +86,10 @@ class Move:
 
 @dataclass(slots=True)
 class Loaded:
-    """A check under its row's lock."""
+    """A check under its row's lock. `code` is its 16 bytes."""
 
     id: int
-    code: UUID
+    code: bytes
     rules: Rules
     state: State
     wake_at: datetime | None
@@ -98,7 +97,10 @@ class Loaded:
 
 @dataclass(slots=True)
 class Changed:
-    """What is to be written of a check."""
+    """What is to be written of a check.
+
+    `is_plain`: of its columns, no others than n_pings, last_ping_at, due_at and down_at.
+    """
 
     id: int
     state: State
@@ -106,9 +108,9 @@ class Changed:
     recorded: Sequence[Recorded]
     insert: Sequence[StatusFlip]
     delete: Sequence[StatusFlip] = ()
+    is_plain: bool = False
 
 
-@lru_cache(maxsize=16_384)
 def rules_of(
     kind: str,
     period_seconds: int,
@@ -118,7 +120,7 @@ def rules_of(
     methods: str,
     *filters: Any,
 ) -> Rules:
-    """Return the rules of the columns RULE_COLUMNS; checks that agree share them."""
+    """Return the rules of the columns RULE_COLUMNS. Stores remember them: many checks agree."""
     manual_resume, filter_http_body, success_kw, failure_kw, start_kw, default_fail = filters
     return Rules(
         schedule=Schedule(Kind(kind), period_seconds, schedule, tz),
@@ -159,6 +161,20 @@ def state_of(
         by_hand,
         due_at,
         down_at,
+    )
+
+
+def is_plain(old: State, new: State) -> bool:
+    """Return True when a state differs in nothing but what most pings change.
+
+    A fold hands on what it does not change: values that are equal and not the same are none.
+    """
+    return (
+        new.status is old.status
+        and new.status_since is old.status_since
+        and new.last_start_at is old.last_start_at
+        and new.last_start_rid is old.last_start_rid
+        and new.last_duration is old.last_duration
     )
 
 

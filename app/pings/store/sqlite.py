@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from app.pings.store.rows import (
     state_of,
 )
 
+_rules = lru_cache(maxsize=16_384)(rules_of)
 _MOST_VARIABLES = 900  # SQLite's oldest limit is 999
 
 # As text: Django has taught sqlite3 to parse columns of this type, more slowly than we do.
@@ -31,6 +33,15 @@ _PINGS = f"""
 INSERT INTO pings_ping ({", ".join(PING_COLUMNS)})
 VALUES ({", ".join("?" * len(PING_COLUMNS))})
 """  # noqa: S608 - our own column names
+
+_PINGED = """
+UPDATE checks_check
+SET n_pings = ?,
+    last_ping_at = ?,
+    due_at = ?,
+    down_at = ?
+WHERE id = ?
+"""
 
 _CHECK = """
 UPDATE checks_check
@@ -81,7 +92,7 @@ def prepare() -> None:
         cursor.execute("PRAGMA synchronous=NORMAL")
 
 
-def load(codes: Sequence[UUID]) -> list[Loaded]:
+def load(codes: Sequence[bytes]) -> list[Loaded]:
     """Return the checks of these codes in the order of their ids.
 
     The transaction is IMMEDIATE, so that nobody else writes meanwhile.
@@ -89,7 +100,7 @@ def load(codes: Sequence[UUID]) -> list[Loaded]:
     rows: list[tuple[Any, ...]] = []
     raw = _raw()
     for start in range(0, len(codes), _MOST_VARIABLES):
-        some = [code.hex for code in codes[start : start + _MOST_VARIABLES]]
+        some = [code.hex() for code in codes[start : start + _MOST_VARIABLES]]
         marks = ", ".join("?" * len(some))
         select = f"SELECT {_SELECTED} FROM checks_check WHERE code IN ({marks})"  # noqa: S608
         rows += raw.execute(select, some).fetchall()
@@ -106,7 +117,8 @@ def write(changed: Sequence[Changed]) -> None:
     flips = [(key, _text(at), *words) for key, at, *words in flip_values(changed)]
     if flips:
         raw.executemany(_FLIP, flips)
-    raw.executemany(_CHECK, [_state(check) for check in changed])
+    raw.executemany(_PINGED, [_pinged(check) for check in changed if check.is_plain])
+    raw.executemany(_CHECK, [_state(check) for check in changed if not check.is_plain])
 
 
 def _line(check_id: int, line: Recorded) -> tuple[Any, ...]:
@@ -127,6 +139,17 @@ def _line(check_id: int, line: Recorded) -> tuple[Any, ...]:
     )
 
 
+def _pinged(check: Changed) -> tuple[Any, ...]:
+    state = check.state
+    return (
+        state.n_pings,
+        state.last_ping_at and _text(state.last_ping_at),
+        state.due_at and _text(state.due_at),
+        state.down_at and _text(state.down_at),
+        check.id,
+    )
+
+
 def _state(check: Changed) -> tuple[Any, ...]:
     state = check.state
     return (
@@ -144,7 +167,7 @@ def _state(check: Changed) -> tuple[Any, ...]:
     )
 
 
-def begin(codes: Sequence[UUID]) -> list[Loaded]:
+def begin(codes: Sequence[bytes]) -> list[Loaded]:
     """Begin a transaction and do what `load` does."""
     with connection.wrap_database_errors:
         _raw().execute("BEGIN IMMEDIATE")
@@ -152,7 +175,7 @@ def begin(codes: Sequence[UUID]) -> list[Loaded]:
 
 
 def commit(
-    move: Move, changed: Sequence[Changed], following: Sequence[UUID] | None = None
+    move: Move, changed: Sequence[Changed], following: Sequence[bytes] | None = None
 ) -> list[Loaded]:
     """Write, move the position and commit; begin with the `following` checks, if any.
 
@@ -203,4 +226,6 @@ def _loaded(row: tuple[Any, ...]) -> Loaded:
         duration,
         *map(_moment, times),
     )
-    return Loaded(row[0], UUID(hex=row[1]), rules_of(*row[2:STATE_START]), state, _moment(row[-1]))
+    return Loaded(
+        row[0], bytes.fromhex(row[1]), _rules(*row[2:STATE_START]), state, _moment(row[-1])
+    )

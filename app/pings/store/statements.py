@@ -1,61 +1,84 @@
 """The drain's SQL for PostgreSQL: one statement a table, whatever the batch's size."""
 
-from app.pings.store.rows import COLUMNS, PING_COLUMNS, TIME_COLUMNS
-from app.pings.store.statement import Statement
+from app.pings.store.rows import (
+    PING_COLUMNS,
+    RULE_COLUMNS,
+    STATE_COLUMNS,
+    TIME_COLUMNS,
+)
+from app.pings.store.statement import Statement, columns, moment
 
 # As text, whatever their length: a longer one of the next release changes no plan.
-_TEXTS = {"kind", "schedule", "tz", "methods", "success_kw", "failure_kw", "start_kw", "status"}
 _SELECTED = ", ".join(
-    f"c.{name}::text" if name in TIME_COLUMNS | _TEXTS else f"c.{name}" for name in COLUMNS[2:]
+    f"c.{name}::text" if name in {*TIME_COLUMNS, "status"} else f"c.{name}"
+    for name in (*STATE_COLUMNS, "wake_at")
 )
+# One text, which checks with the same rules share: it is taken apart once.
+_RULES = f"ROW({', '.join(f'c.{name}' for name in RULE_COLUMNS)})::text"
 
 # Rides on the unique index of `code`. The order makes two drains lock alike.
 LOAD = Statement(
     "stillhere_load",
     ("uuid[]",),
     f"""
-SELECT c.id, v.place, {_SELECTED}
-FROM unnest($1) WITH ORDINALITY AS v(code, place)
+SELECT c.id, v.place, {_RULES}, {_SELECTED}
+FROM (SELECT unnest(a.codes) AS code, generate_subscripts(a.codes, 1) AS place
+      FROM (SELECT $1 AS codes) AS a) AS v
 JOIN checks_check AS c ON c.code = v.code
 ORDER BY c.id
 FOR UPDATE OF c
 """,  # noqa: S608 - our own column names
 )
 
-_PING_TYPES = ("bigint[]", "bigint[]", "timestamptz[]", "text[]", "smallint[]", "uuid[]",
+_PING_TYPES = ("bigint[]", "bigint[]", "bigint[]", "text[]", "smallint[]", "uuid[]",
                "text[]", "text[]", "text[]", "text[]", "bytea[]")  # fmt: skip
 PINGS = Statement(
     "stillhere_pings",
     _PING_TYPES,
     f"""
 INSERT INTO pings_ping ({", ".join(PING_COLUMNS)})
-SELECT *
-FROM unnest({", ".join(f"${n}" for n in range(1, len(_PING_TYPES) + 1))})
+SELECT {", ".join(moment(f"v.{n}") if n == "received_at" else f"v.{n}" for n in PING_COLUMNS)}
+FROM ({columns(*PING_COLUMNS)}) AS v
 """,  # noqa: S608
 )
 
-# HOT as long as wake_at, the one indexed column here, stays what it was.
+# What most pings change of a check. HOT, as these columns stand in no index.
+PINGED = Statement(
+    "stillhere_pinged",
+    ("bigint[]", "bigint[]", "bigint[]", "bigint[]", "bigint[]"),
+    f"""
+UPDATE checks_check AS c
+SET n_pings = v.n_pings,
+    last_ping_at = {moment("v.last_ping_at")},
+    due_at = {moment("v.due_at")},
+    down_at = {moment("v.down_at")}
+FROM ({columns("id", "n_pings", "last_ping_at", "due_at", "down_at")}) AS v
+WHERE c.id = v.id
+""",  # noqa: S608
+)
+
+# All that a ping may change. HOT as long as wake_at stays what it was.
+_CHECK_COLUMNS = ("id", "status", "n_pings", "last_ping_at", "last_start_at", "last_start_rid",
+                  "last_duration_us", "status_since", "due_at", "down_at", "wake_at")  # fmt: skip
 CHECKS = Statement(
     "stillhere_checks",
-    ("bigint[]", "text[]", "bigint[]", "timestamptz[]", "timestamptz[]", "uuid[]", "bigint[]",
-     "timestamptz[]", "timestamptz[]", "timestamptz[]", "timestamptz[]"),
-    """
+    ("bigint[]", "text[]", "bigint[]", "bigint[]", "bigint[]", "uuid[]", "bigint[]",
+     "bigint[]", "bigint[]", "bigint[]", "bigint[]"),
+    f"""
 UPDATE checks_check AS c
 SET status = v.status,
     n_pings = v.n_pings,
-    last_ping_at = v.last_ping_at,
-    last_start_at = v.last_start_at,
+    last_ping_at = {moment("v.last_ping_at")},
+    last_start_at = {moment("v.last_start_at")},
     last_start_rid = v.last_start_rid,
     last_duration_us = v.last_duration_us,
-    status_since = v.status_since,
-    due_at = v.due_at,
-    down_at = v.down_at,
-    wake_at = v.wake_at
-FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-     AS v(id, status, n_pings, last_ping_at, last_start_at, last_start_rid, last_duration_us,
-          status_since, due_at, down_at, wake_at)
+    status_since = {moment("v.status_since")},
+    due_at = {moment("v.due_at")},
+    down_at = {moment("v.down_at")},
+    wake_at = {moment("v.wake_at")}
+FROM ({columns(*_CHECK_COLUMNS)}) AS v
 WHERE c.id = v.id
-""",
+""",  # noqa: S608
 )  # fmt: skip
 
 FLIPS = Statement(

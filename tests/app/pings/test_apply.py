@@ -62,7 +62,7 @@ def batch(*entries: Entry, start: Place = Place()) -> Batch:  # noqa: B008
 
 def to(check: Check | UUID, *events: Event, start: Place = Place()) -> Batch:  # noqa: B008
     code = check.code if isinstance(check, Check) else check
-    return batch(*(Entry(code, item) for item in events), start=start)
+    return batch(*(Entry(code.bytes, item) for item in events), start=start)
 
 
 def test_a_batch_writes_pings_flips_state_and_position(
@@ -180,7 +180,7 @@ def test_a_project_with_twice_its_checks_gets_no_more(
 
 def test_an_unknown_code_is_dropped_and_said_so(position: Position) -> None:
     code = uuid4()
-    entry = Entry(code, event(0), known=False, asks=True)
+    entry = Entry(code.bytes, event(0), known=False, asks=True)
     done = apply(position.pk, batch(entry), None)
     assert [verdict for _, verdict in done.verdicts] == [Verdict.NOT_FOUND]
     assert done.dropped == 1
@@ -217,7 +217,9 @@ def test_a_check_whose_schedule_cannot_be_evaluated_keeps_its_pings(
 ) -> None:
     bad = new_check(project, "bad", kind=Kind.CRON, schedule="not a schedule")
     good = new_check(project, "good")
-    done = apply(position.pk, batch(Entry(bad.code, event(0)), Entry(good.code, event(1))), None)
+    done = apply(
+        position.pk, batch(Entry(bad.code.bytes, event(0)), Entry(good.code.bytes, event(1))), None
+    )
     assert done.pings == 2
     good.refresh_from_db()
     bad.refresh_from_db()

@@ -18,7 +18,7 @@ def drawn(directory: Path, pings: int, body: bytes = b"") -> Draining:
     journal = Journal(directory, 0, limit_bytes=2**30, segment_bytes=2**24)
     identity = journal.identity
     for n in range(pings):
-        journal.append(encode(identity.journal, Entry(uuid4(), event(n, body=body))))
+        journal.append(encode(identity.journal, Entry(uuid4().bytes, event(n, body=body))))
     journal.close()
     return Draining(directory, identity, 1, Place())
 
@@ -44,7 +44,7 @@ def test_t_does_not_go_back_with_the_clock(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(batches, "MOST_ENTRIES", 1)
     journal = Journal(tmp_path, 0, limit_bytes=2**30, segment_bytes=2**24)
     for n in (5, 3, 7):
-        journal.append(encode(journal.identity.journal, Entry(uuid4(), event(n))))
+        journal.append(encode(journal.identity.journal, Entry(uuid4().bytes, event(n))))
     journal.close()
     draining = Draining(tmp_path, journal.identity, 1, Place())
     found = [step.applied_before for step in batches.steps(draining, None)]

@@ -27,7 +27,7 @@ def journal(tmp_path: Path, settings: Settings) -> Path:
     for minute in range(3):
         if minute:
             writer.roll()
-        entry = Entry(uuid4(), event(minute))
+        entry = Entry(uuid4().bytes, event(minute))
         writer.append(2 * encode(writer.identity.journal, entry))
     writer.close()
     return tmp_path / "0"

@@ -58,7 +58,7 @@ def say_end(receiver: socket.socket, end: Place, at: datetime) -> None:
 def fill(journal: Journal, count: int) -> Place:
     check = Check.objects.create(project=Project.objects.create(name="p"))
     frames = [
-        encode(journal.identity.journal, Entry(check.code, Event(T0 + timedelta(seconds=n))))
+        encode(journal.identity.journal, Entry(check.code.bytes, Event(T0 + timedelta(seconds=n))))
         for n in range(count)
     ]
     return journal.append(b"".join(frames))

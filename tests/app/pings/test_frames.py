@@ -15,12 +15,15 @@ CODE = UUID(int=77)
 
 
 def entry(number: int = 0, body: bytes = b"") -> Entry:
-    return Entry(CODE, Event(T0 + timedelta(seconds=number), body=body))
+    return Entry(CODE.bytes, Event(T0 + timedelta(seconds=number), body=body))
 
 
 ENTRIES = st.builds(
     Entry,
-    st.one_of(st.uuids(), st.builds(Slug, st.text(max_size=64), st.text(max_size=100))),
+    st.one_of(
+        st.binary(min_size=16, max_size=16),
+        st.builds(Slug, st.text(max_size=64), st.text(max_size=100)),
+    ),
     st.builds(
         Event,
         st.datetimes(datetime(1971, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001

@@ -165,7 +165,9 @@ def _journal(codes: list[UUID], sent: list[Sent], server: int) -> list[tuple[Ent
 
 def _entry(codes: list[UUID], sent: Sent) -> Entry:
     at = T0 + timedelta(minutes=sent.minute)
-    return Entry(codes[sent.check], Event(at, sent.action, rid=sent.rid, body=b"%d" % sent.minute))
+    return Entry(
+        codes[sent.check].bytes, Event(at, sent.action, rid=sent.rid, body=b"%d" % sent.minute)
+    )
 
 
 def _new_checks() -> list[Check]:

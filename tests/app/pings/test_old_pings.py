@@ -34,7 +34,7 @@ def write(directory: Path, *ages_seconds: float, code: UUID = CODE) -> list[Plac
     journal, now = opened(directory), datetime.now(UTC)
     identity = journal.identity.journal
     places = [
-        journal.append(encode(identity, Entry(code, Event(now - timedelta(seconds=age)))))
+        journal.append(encode(identity, Entry(code.bytes, Event(now - timedelta(seconds=age)))))
         for age in ages_seconds
     ]
     journal.close()

@@ -24,7 +24,7 @@ NOW = datetime.now(UTC)
 
 def lose(position: Position, code: UUID, *minutes: int) -> None:
     """Apply pings of a check that is not there."""
-    entries = [Entry(code, event(minute)) for minute in minutes]
+    entries = [Entry(code.bytes, event(minute)) for minute in minutes]
     position.refresh_from_db()
     start = Place(position.segment, position.offset)
     done = apply(position.pk, batch(*entries, start=start), None)
@@ -62,7 +62,7 @@ def test_more_than_one_step_is_folded_in(
 
 
 def test_pings_are_kept_in_the_transaction_of_their_batch(position: Position) -> None:
-    entries = [Entry(uuid4(), event(0))]
+    entries = [Entry(uuid4().bytes, event(0))]
     apply(position.pk, batch(*entries), None)
     with pytest.raises(PositionMovedError):
         apply(position.pk, batch(*entries), None)
@@ -75,7 +75,10 @@ def test_what_the_receiver_did_not_know_and_what_was_deleted_are_dropped(
     deleted = new_check(project)
     code = deleted.code
     deleted.erase()
-    guess, late = Entry(uuid4(), event(0), known=False, asks=True), Entry(code, event(1))
+    guess, late = (
+        Entry(uuid4().bytes, event(0), known=False, asks=True),
+        Entry(code.bytes, event(1)),
+    )
     done = apply(position.pk, batch(guess, late), None)
     assert (done.pings, done.dropped) == (0, 2)
     assert [verdict for _, verdict in done.verdicts] == [Verdict.NOT_FOUND]
@@ -92,7 +95,7 @@ def test_a_check_made_by_a_ping_has_the_same_code_when_it_is_made_again(
     code = first.code
     Check.objects.all().delete()
     other = Position.objects.create(slot=7, server="other")
-    apply(other.pk, batch(Entry(code, event(1)), start=Place()), None)
+    apply(other.pk, batch(Entry(code.bytes, event(1)), start=Place()), None)
     Position.objects.filter(pk=position.pk).update(segment=0, offset=0)
     apply(position.pk, batch(made), None)
     assert orphan_return.fold_in().pings == 1

@@ -62,7 +62,7 @@ def numbers() -> list[tuple[str, int]]:
 
 
 def named(check: Check, minutes: float, **fields: Any) -> Entry:
-    return Entry(check.code, event(minutes, user_agent=str(minutes), **fields))
+    return Entry(check.code.bytes, event(minutes, user_agent=str(minutes), **fields))
 
 
 def test_a_run_applies_every_batch_once_and_leaves_no_transaction(
@@ -135,7 +135,7 @@ def test_what_a_run_writes_is_what_an_ordinary_transaction_writes(
         {"user_agent": "NULL"},
     ]
     for check, through in zip(ways, (run, None), strict=True):
-        made = [Entry(check.code, event(n, **some)) for n, some in enumerate(fields)]
+        made = [Entry(check.code.bytes, event(n, **some)) for n, some in enumerate(fields)]
         (step,) = steps(made)
         if through is None:
             apply(other.pk, step.batch, None)
@@ -167,7 +167,7 @@ def test_a_check_to_be_made_and_one_that_is_gone_are_taken_ordinarily(
 ) -> None:
     check, ordinary = new_check(project), list[Step]()
     to_make = Entry(Slug(digest(KEY), "new"), event(1), known=False, create=True, asks=True)
-    gone = Entry(uuid4(), event(3), known=False)
+    gone = Entry(uuid4().bytes, event(3), known=False)
     some = steps([named(check, 0)], [to_make], [named(check, 2)], [named(check, 2.5), gone])
     found, done = some, Applied()
     while found:
@@ -186,7 +186,7 @@ def test_a_check_to_be_made_and_one_that_is_gone_are_taken_ordinarily(
 
 def test_who_asks_is_answered_behind_his_batch(project: Project, position: Position) -> None:
     check = new_check(project)
-    asks = Entry(check.code, event(0), known=False, asks=True)
+    asks = Entry(check.code.bytes, event(0), known=False, asks=True)
     some = steps([asks], [named(check, 1)])
     done = run(position, some)
     assert done.last is some[0]
@@ -200,7 +200,7 @@ def test_a_refused_batch_is_taken_ordinarily_and_leaves_the_others_alone(
 ) -> None:
     check, some = new_check(project), list[Step]()
     batches = [[named(check, n)] for n in range(3)]
-    batches[refused] = [Entry(check.code, event(refused, exit_status=2**63))]
+    batches[refused] = [Entry(check.code.bytes, event(refused, exit_status=2**63))]
     some = steps(*batches)
 
     def ordinarily(step: Step) -> Applied:

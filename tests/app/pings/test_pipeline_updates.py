@@ -34,7 +34,7 @@ def stream(checks: list[Check]) -> Iterator[Step]:
     for number in range(ROUNDS):
         some = [random.choice(checks) for _ in range(IN_BATCH)] if number else checks
         minutes = sorted(random.uniform(number * 5, number * 5 + 5) for _ in some)
-        entries = [Entry(one.code, event(at)) for one, at in zip(some, minutes, strict=True)]
+        entries = [Entry(one.code.bytes, event(at)) for one, at in zip(some, minutes, strict=True)]
         placed = [(entry, Place(1, start.offset + 50 * n)) for n, entry in enumerate(entries, 1)]
         batch = Batch(start, placed[-1][1], placed)
         yield Step(batch, T0 + timedelta(minutes=minutes[-1]), number == ROUNDS - 1)

@@ -63,7 +63,7 @@ def test_the_second_ping_means_what_the_first_did(
     uvloop.run(scenario())
     first, second, third = logged(tmp_path)
     assert what(first) == what(second)
-    assert third.target == OTHER
+    assert third.target == OTHER.bytes
     assert what(first)[1:] == what(third)[1:]
     assert first.event.received_at < second.event.received_at < third.event.received_at
 

@@ -89,7 +89,7 @@ def test_what_is_dropped_early_is_said_and_counted_also_in_pings(
 ) -> None:
     settings.JOURNAL_LIMIT_BYTES, journal = 100, tmp_path / "0"
     journal.mkdir()
-    frame = encode(uuid4(), Entry(uuid4(), event(0)))
+    frame = encode(uuid4(), Entry(uuid4().bytes, event(0)))
     for number, pings in enumerate((3, 2, 0), start=1):
         segment = segment_header(uuid4(), 0, number) + pings * frame + b"\0" * 50
         segment_path(journal, number).write_bytes(segment)
@@ -104,7 +104,7 @@ def test_what_is_dropped_early_is_said_and_counted_also_in_pings(
 
 
 def test_counting_what_goes_takes_no_memory_for_a_whole_segment(tmp_path: Path) -> None:
-    frame = encode(uuid4(), Entry(uuid4(), replace(event(0), body=b"x" * 100_000)))
+    frame = encode(uuid4(), Entry(uuid4().bytes, replace(event(0), body=b"x" * 100_000)))
     path = segment_path(tmp_path, 1)
     path.write_bytes(segment_header(uuid4(), 0, 1) + 80 * frame + frame[:-1])
     tracemalloc.start()
