@@ -44,6 +44,9 @@ class Kind(StrEnum):
     ONCALENDAR = "oncalendar"
 
 
+_SIMPLE = Kind.SIMPLE  # an enum takes long to find its member
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """`period_seconds` counts for simple; `expression` and `tz` for the others.
@@ -79,7 +82,7 @@ def next_due(schedule: Schedule, after: datetime) -> datetime | None:
     if after.tzinfo is None:
         raise ValueError(f"next_due needs an aware time, got {after!r}")
     try:
-        if schedule.kind == Kind.SIMPLE:
+        if schedule.kind == _SIMPLE:
             return after + _period(schedule.period_seconds)
         lines = _lines(schedule.kind, schedule.expression, schedule.tz)
         return min((due for line in lines if (due := line.next_after(after))), default=None)

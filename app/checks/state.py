@@ -23,6 +23,9 @@ from app.checks.values import Status as Status
 from app.checks.values import StatusFlip as StatusFlip
 
 LONGEST_RUN = timedelta(hours=72)
+# Looked up once: an enum takes longer to find its member than a fold to compare it.
+_START, _FAIL, _LOG, _IGN = Action.START, Action.FAIL, Action.LOG, Action.IGN
+_UP, _DOWN, _PAUSED = Status.UP, Status.DOWN, Status.PAUSED
 
 
 def fold(rules: Rules, state: State, events: Iterable[Event]) -> Fold:
@@ -51,7 +54,7 @@ def counted(state: State, n_pings: int) -> State:
 
 def meaning(rules: Rules, status: Status, event: Event) -> Action:
     """Return what the check makes of a ping. The keyword filter wins over the address."""
-    if status is Status.PAUSED and rules.manual_resume:
+    if status is _PAUSED and rules.manual_resume:
         return Action.IGN
     if rules.methods == "POST" and event.scheme != "email" and event.method != "POST":
         return Action.IGN
@@ -93,19 +96,19 @@ def apply(
 
     `n_pings` is a count that may be taken over, where a new state is made anyway.
     """
-    if action is Action.LOG or action is Action.IGN:
+    if action is _LOG or action is _IGN:
         return state, []
     flips: list[StatusFlip] = []
     if state.down_at is not None and at >= state.down_at:
         state, flips = silence(state, at)
-    if action is Action.START:
+    if action is _START:
         due, down = _deadline(rules, state.status, state.last_ping_at, at)
         begun = replace(state, last_start_at=at, last_start_rid=rid, due_at=due, down_at=down)
         return begun, flips
-    new = Status.DOWN if action is Action.FAIL else Status.UP
+    new = _DOWN if action is _FAIL else _UP
     since = state.status_since
     if state.status is not new:
-        reason = Reason.FAIL if action is Action.FAIL else Reason.NONE
+        reason = Reason.FAIL if action is _FAIL else Reason.NONE
         flips.append(_flip(state, new, at, reason))
         since = flips[-1].at
     start_at, start_rid, duration = _run_after(state, action, at, rid)
@@ -142,10 +145,10 @@ def _deadline(
     rules: Rules, status: Status, last_ping_at: datetime | None, last_start_at: datetime | None
 ) -> tuple[datetime | None, datetime | None]:
     due = down = None
-    if status is Status.UP and last_ping_at is not None:
+    if status is _UP and last_ping_at is not None:
         due = next_due(rules.schedule, last_ping_at)
         down = due + rules.grace if due else None
-    if last_start_at is not None and status is not Status.DOWN:
+    if last_start_at is not None and status is not _DOWN:
         overrun = last_start_at + rules.grace
         # A run that had overrun before the last ping was judged then: once is enough.
         if last_ping_at is None or overrun > last_ping_at:

@@ -15,7 +15,7 @@ from psycopg2 import Error, errors
 from psycopg2.extras import CompositeCaster
 
 from app.checks.models import microseconds
-from app.checks.state import Rules, State
+from app.checks.state import Rules
 from app.pings.store.rows import Changed, Loaded, Move, rules_of, state_of
 from app.pings.store.statement import Statement, binaries, moments, plain, texts, times
 from app.pings.store.statements import (
@@ -191,18 +191,30 @@ def _check_arrays(changed: Sequence[Changed]) -> tuple[str, ...]:
 
 
 def _loaded(codes: Sequence[bytes], rows: Sequence[tuple[Any, ...]]) -> list[Loaded]:
+    # The session's zone is UTC. This is several times faster than the driver's own.
+    at = datetime.fromisoformat
     return [
-        Loaded(row[0], codes[row[1] - 1], _rules(row[2]), _state(row), _time(row[-1]))
-        for row in rows
-    ]
-
-
-def _state(row: tuple[Any, ...]) -> State:
-    (_, _, _, status, n_pings, last_ping, last_start, rid, duration,
-     since, by_hand, due, down, _) = row  # fmt: skip
-    ping, start = _time(last_ping), _time(last_start)
-    moments = _time(since), _time(by_hand), _time(due), _time(down)
-    return state_of(status, n_pings, ping, start, rid, duration, *moments)
+        Loaded(
+            key,
+            codes[place - 1],
+            _rules(rules),
+            state_of(
+                status,
+                n_pings,
+                ping and at(ping),
+                start and at(start),
+                rid,
+                duration,
+                since and at(since),
+                by_hand and at(by_hand),
+                due and at(due),
+                down and at(down),
+            ),
+            wake and at(wake),
+        )
+        for key, place, rules, status, n_pings, ping, start, rid, duration,
+            since, by_hand, due, down, wake in rows
+    ]  # fmt: skip
 
 
 @lru_cache(maxsize=16_384)
@@ -224,8 +236,3 @@ def _rules(text: str) -> Rules:
         start,
         default_fail == "t",
     )
-
-
-def _time(text: str | None) -> datetime | None:
-    # The session's zone is UTC. This is several times faster than the driver's own.
-    return None if text is None else datetime.fromisoformat(text)
