@@ -36,6 +36,7 @@ from app.pings.drain_figures import Figures
 from app.pings.drain_journals import Draining, Journals
 from app.pings.drain_links import Link, Links
 from app.pings.flushed import Flushed
+from app.pings.gathering import Gathering
 from app.pings.journal import JournalError, Place
 from app.pings.pruning import Pruner
 from app.pings.store import store
@@ -60,7 +61,7 @@ class Drain:
         self._flushed = Flushed()
         self._retry_at, self._backoff = 0.0, 0.1
         self._directory_checked_at = self._housekept_at = 0.0
-        self._pruner = Pruner()
+        self._pruner, self._gathering = Pruner(), Gathering()
         self.is_stopping = False
 
     def run(self) -> None:
@@ -125,6 +126,8 @@ class Drain:
             has_more |= self._drain(draining)
         self._backoff = 0.1
         self._keep_house(is_idle=not has_more)
+        if not has_more:
+            self._gathering.wait(self._sleeper, self._pruner)
         return has_more
 
     # --- journals ---------------------------------------------------------------
@@ -155,6 +158,7 @@ class Drain:
         run = self._apply(draining, chain([first], steps))
         last = run.last or first
         self._figures.run(run)
+        self._gathering.begin()
         self._after(draining, last.batch.end, run.done, link)
         self._said(draining, last.applied_before)
         self._say_drained(draining, link)
