@@ -253,3 +253,19 @@ def test_two_drains_make_a_check_once(project: Project) -> None:
             one.refresh_from_db()
     assert sorted(verdicts) == [Verdict.EXISTS] * 10 + [Verdict.CREATED] * 10
     assert Check.objects.count() == 10
+
+
+@pytest.mark.parametrize(("wakes_after_minutes", "wakes_then"), [(10, 10), (60, 20)])
+def test_a_ping_that_changes_nothing_else_lowers_when_the_check_is_looked_at(
+    project: Project, position: Position, wakes_after_minutes: int, wakes_then: int
+) -> None:
+    check = new_check(project)
+    first = to(check, event(0))
+    apply(position.pk, first, None)
+    wakes_at = T0 + timedelta(minutes=wakes_after_minutes)
+    Check.objects.filter(pk=check.pk).update(wake_at=wakes_at)
+    done = apply(position.pk, to(check, event(5), start=first.end), None)
+    check.refresh_from_db()
+    assert check.down_at == T0 + timedelta(minutes=20)
+    assert check.wake_at == T0 + timedelta(minutes=wakes_then)
+    assert done.wakes_notifier == (wakes_then != wakes_after_minutes)
