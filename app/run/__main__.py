@@ -24,11 +24,13 @@ class StartError(Exception):
 def main(arguments: list[str]) -> int:
     """Run the service until it is told to stop; return the exit status."""
     os.umask(0o077)  # everything in the data directory is private
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    told = supervise.ToldToStop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, told)
     if "--end-with-parent" in arguments:
         parent_death.end_with_parent(os.getppid(), signal.SIGTERM)
     try:
-        _run()
+        _run(told)
     except (StartError, env.SettingError) as error:
         sys.stderr.write(f"Stillhere cannot start. {error}\n")
         return 1
@@ -37,7 +39,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _run() -> None:
+def _run(told: supervise.ToldToStop) -> None:
     _forget_the_last_address()
     from app import settings  # here, because the environment may be wrong
 
@@ -60,7 +62,7 @@ def _run() -> None:
     configuration.write_text(
         programs.configuration(kept, settings.BASE_DIR, settings.RUN_DIR, user), "utf-8"
     )
-    supervise.supervise(configuration)
+    supervise.supervise(configuration, told)
 
 
 def _forget_the_last_address() -> None:

@@ -22,13 +22,29 @@ LOOK_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 15
 
 
-def supervise(configuration: Path) -> None:
+class ToldToStop:
+    """The handler of SIGINT and SIGTERM until the supervisor has its own.
+
+    It raises KeyboardInterrupt, and remembers: where Python cleans up behind an import or a
+    value, what a handler raises is lost.
+    """
+
+    def __init__(self) -> None:
+        self.is_so = False
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> None:
+        """Stop whatever is being done."""
+        self.is_so = True
+        raise KeyboardInterrupt
+
+
+def supervise(configuration: Path, told: ToldToStop) -> None:
     """Run everything until SIGTERM, SIGINT or SIGHUP; return when all have ended."""
     options = ServerOptions()
     options.realize(["--configuration", str(configuration)])
     options.first, options.test = True, False
     _look_often(options)
-    _listen_when_running(options)
+    _listen_when_running(options, told)
     with contextlib.suppress(ExitNow):
         Supervisor(options).main()
     options.close_logger()
@@ -39,13 +55,15 @@ def _look_often(options: Any) -> None:
     options.poller.poll = lambda timeout: poll(min(timeout, LOOK_SECONDS))
 
 
-def _listen_when_running(options: Any) -> None:
+def _listen_when_running(options: Any, told: ToldToStop) -> None:
     """Subscribe where the library sets its signals: before that it forgets subscriptions."""
     set_signals = options.setsignals
 
     def set_signals_and_listen() -> None:
         set_signals()
         signal.signal(signal.SIGHUP, _hang_up)
+        if told.is_so:
+            os.kill(os.getpid(), signal.SIGTERM)
         events.subscribe(events.ProcessLogStdoutEvent, _Console().show)
         events.subscribe(events.ProcessStateBackoffEvent, _limit_pause)
         events.subscribe(events.ProcessStateExitedEvent, _tell_of_exit)

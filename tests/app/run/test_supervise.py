@@ -19,9 +19,9 @@ SUPERVISOR = """
 import os, sys
 from pathlib import Path
 from app.parent_death import SUPERVISOR_PID
-from app.run.supervise import supervise
+from app.run.supervise import ToldToStop, supervise
 os.environ[SUPERVISOR_PID] = str(os.getpid())
-supervise(Path(sys.argv[1]))
+supervise(Path(sys.argv[1]), ToldToStop())
 """
 SLEEPER = "from app.parent_death import end_with_parent; end_with_parent(); import time; "
 SLEEPER += "print('up', flush=True); time.sleep(600)"
@@ -119,3 +119,31 @@ def test_lines_of_different_processes_do_not_mix(tmp_path: Path) -> None:
     supervised.process.terminate()
     supervised.process.wait(20)
     assert supervised.output() == "half\nhalf\nhalf\nStopping.\n"
+
+
+def test_a_ctrl_c_that_python_has_lost_ends_it_all_the_same(tmp_path: Path) -> None:
+    """What a handler raises while a value is cleaned up is printed and forgotten."""
+    lost = """
+import signal
+told = ToldToStop()
+signal.signal(signal.SIGINT, told)
+
+class Cleaned:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+
+Cleaned()
+print("on it goes", flush=True)
+supervise(Path(sys.argv[1]), told)
+"""
+    program = Program("sleeper", [sys.executable, "-c", SLEEPER])
+    path = tmp_path / "supervisor.conf"
+    user = "root" if os.geteuid() == 0 else None
+    path.write_text(configuration([program], ROOT, tmp_path, user), "utf-8")
+    beginning = SUPERVISOR.rpartition("supervise(")[0]
+    done = subprocess.run(
+        [sys.executable, "-c", beginning + lost, str(path)],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=30,
+    )  # fmt: skip
+    assert "on it goes" in done.stdout, done.stderr
+    assert "Stopping." in done.stdout
