@@ -29,7 +29,7 @@ PIECE_BYTES = 1 << 18
 NO_SUCH_COMMAND = 127  # what a shell ends with
 # In this order: what one needs comes before it.
 MODULES = (
-    "commands", "seeing", "guarding", "changing", "balancing", "probing", "examining",
+    "commands", "seeing", "guarding", "changing", "balancing", "probing", "clusters", "examining",
     "releasing", "deploying", "updating", "serving",
 )  # fmt: skip
 ON_HOSTS_TOO = "provisioning.programs.certifying"  # which timers there run

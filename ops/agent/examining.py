@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ops.agent.balancing import haproxy
+from ops.agent.clusters import cluster
 from ops.agent.commands import DEBIAN, Failed, run
 from ops.agent.probing import OPEN, probe
 from provisioning.programs.certifying import handshakes
@@ -247,6 +248,7 @@ EXAMINED: dict[str, Callable[..., Answer]] = {
     "certificate": certificate,
     "login": login,
     "writable": writable,
+    "cluster": cluster,
     "mail": mail,
     "health": health,
     "there": there,

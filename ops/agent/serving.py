@@ -15,6 +15,7 @@ agent, which lets go of the operators' lock. Only Python 3.11's own library here
     {"ask": "examine", ...}                   -> see ops/agent/examining
     {"ask": "standing"}, "set_mark", "manage", "fetch" and others: see deploying
     {"ask": "software"}, "upgrade", "reboot" and others: see updating
+    {"ask": "cluster", "port": ...}           -> see ops/agent/clusters
 """
 
 import fcntl
@@ -28,6 +29,7 @@ from typing import Any, TextIO
 
 from ops.agent.balancing import haproxy
 from ops.agent.changing import change
+from ops.agent.clusters import cluster
 from ops.agent.commands import LOCK, Failed
 from ops.agent.deploying import (
     fetch,
@@ -131,4 +133,5 @@ ASKED: dict[str, Callable[..., dict[str, Any]]] = {
     "boot": boot,
     "reboot": reboot,
     "settle": settle,
+    "cluster": cluster,
 }
