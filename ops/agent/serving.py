@@ -16,6 +16,7 @@ agent, which lets go of the operators' lock. Only Python 3.11's own library here
     {"ask": "standing"}, "set_mark", "manage", "fetch" and others: see deploying
     {"ask": "software"}, "upgrade", "reboot" and others: see updating
     {"ask": "cluster", "port": ...}           -> see ops/agent/clusters
+    {"ask": "fence"}, "stop_database", "promote" and others: see failing_over
 """
 
 import fcntl
@@ -45,6 +46,19 @@ from ops.agent.deploying import (
     stop_taking,
 )
 from ops.agent.examining import examine
+from ops.agent.failing_over import (
+    allow_start,
+    checkpoint,
+    fence,
+    hold_wal,
+    keep_procedure,
+    kill_database,
+    procedure,
+    promote,
+    start_database,
+    stop_database,
+    unfence,
+)
 from ops.agent.guarding import confirm
 from ops.agent.probing import doors, probe
 from ops.agent.releasing import let_go, make_room, publish, releases, switch, unpack
@@ -134,4 +148,15 @@ ASKED: dict[str, Callable[..., dict[str, Any]]] = {
     "reboot": reboot,
     "settle": settle,
     "cluster": cluster,
+    "fence": fence,
+    "unfence": unfence,
+    "allow_start": allow_start,
+    "stop_database": stop_database,
+    "kill_database": kill_database,
+    "start_database": start_database,
+    "promote": promote,
+    "checkpoint": checkpoint,
+    "hold_wal": hold_wal,
+    "keep_procedure": keep_procedure,
+    "procedure": procedure,
 }
