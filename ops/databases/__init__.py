@@ -3,5 +3,5 @@
 node        what a host said of its cluster, as a value
 reading     where all hosts are asked
 judging     pure: what is wrong with one, or with all of them together
-rejoining   pure: by which way a host may follow the primary again; and the acts
+way_back    pure: by which way a host may follow the primary again
 """
