@@ -51,6 +51,24 @@ def the_primary(nodes: Mapping[str, Node | str]) -> Node | None:
     return writable[0] if len(writable) == 1 else None
 
 
+def who_is_primary(nodes: Mapping[str, Node | str]) -> tuple[bool, str]:
+    """Return whether exactly one host takes writes, and the words for it."""
+    clusters = {name: one for name, one in nodes.items() if isinstance(one, str) or one.version}
+    known = {name: one for name, one in clusters.items() if isinstance(one, Node) and one.server}
+    unknown = [name for name in clusters if name not in known]
+    writable = [one for one in known.values() if one.takes_writes]
+    rest = f"; {', '.join(unknown)} could not be asked" if unknown else ""
+    if len(writable) > 1:
+        names = " and ".join(f"{one.name} (timeline {one.timeline})" for one in writable)
+        words = f"{names} both take writes{rest}. The higher timeline was promoted last"
+        return False, f"{words}: fab db.fence the one that is not to be primary."
+    if not writable:
+        return False, f"none takes writes{rest}. Start the primary, or fab db.failover."
+    standbys = [name for name, one in known.items() if one.is_standby]
+    after = f", {' and '.join(standbys)} standby" if standbys else ""
+    return True, f"{writable[0].name} is primary{after}{rest}"
+
+
 def lag_of(standby: Node, primary: Node | None) -> Lag | None:
     """Return a standby's lag; None of a host that is none, or when nobody is the primary.
 

@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from ops.databases.judging import MOST_LAG_BYTES, Lag, findings, lag_of, sized, the_primary
+from ops.databases.judging import (
+    MOST_LAG_BYTES,
+    Lag,
+    findings,
+    lag_of,
+    sized,
+    the_primary,
+    who_is_primary,
+)
 from ops.databases.node import Node, Receiver, Server, Slot
 from tests.ops.databases.nodes import LSN, MIB, SETTINGS, control, node, primary, server, standby
 
@@ -115,6 +123,22 @@ def test_only_one_that_takes_writes_is_the_primary() -> None:
     assert the_primary({"db1": primary(), "db2": standby()}) == primary()
     assert the_primary({"db1": primary(), "db2": node("db2", server=server())}) is None
     assert the_primary({"db1": "silent", "db2": standby()}) is None
+
+
+def test_who_is_primary_is_said_with_who_follows_and_who_is_silent() -> None:
+    bare = node("db3", version="", control=None)
+    well = {"db1": primary(), "db2": standby(), "db3": bare}
+    assert who_is_primary(well) == (True, "db1 is primary, db2 standby")
+    two = {"db1": primary(), "db2": node("db2", server=server(timeline=4))}
+    is_well, words = who_is_primary(two)
+    assert not is_well
+    assert words.startswith("db1 (timeline 3) and db2 (timeline 4) both take writes.")
+    assert who_is_primary({"db1": node(), "db2": standby()}) == (
+        False,
+        "none takes writes; db1 could not be asked. Start the primary, or fab db.failover.",
+    )
+    is_well, words = who_is_primary({"db1": primary(), "db2": "db2: no answer"})
+    assert (is_well, words) == (True, "db1 is primary; db2 could not be asked")
 
 
 def test_sizes_are_short() -> None:
