@@ -15,6 +15,8 @@ agent, which lets go of the operators' lock. Only Python 3.11's own library here
     {"ask": "examine", ...}                   -> see ops/agent/examining
     {"ask": "standing"}, "set_mark", "manage", "fetch" and others: see deploying
     {"ask": "software"}, "upgrade", "reboot" and others: see updating
+    {"ask": "cluster", "port": ...}           -> see ops/agent/clusters
+    {"ask": "fence"}, "stop_database", "promote" and others: see failing_over
 """
 
 import fcntl
@@ -28,6 +30,7 @@ from typing import Any, TextIO
 
 from ops.agent.balancing import haproxy
 from ops.agent.changing import change
+from ops.agent.clusters import cluster
 from ops.agent.commands import LOCK, Failed
 from ops.agent.deploying import (
     fetch,
@@ -43,6 +46,19 @@ from ops.agent.deploying import (
     stop_taking,
 )
 from ops.agent.examining import examine
+from ops.agent.failing_over import (
+    allow_start,
+    checkpoint,
+    fence,
+    hold_wal,
+    keep_procedure,
+    kill_database,
+    procedure,
+    promote,
+    start_database,
+    stop_database,
+    unfence,
+)
 from ops.agent.guarding import confirm
 from ops.agent.probing import doors, probe
 from ops.agent.releasing import let_go, make_room, publish, releases, switch, unpack
@@ -131,4 +147,16 @@ ASKED: dict[str, Callable[..., dict[str, Any]]] = {
     "boot": boot,
     "reboot": reboot,
     "settle": settle,
+    "cluster": cluster,
+    "fence": fence,
+    "unfence": unfence,
+    "allow_start": allow_start,
+    "stop_database": stop_database,
+    "kill_database": kill_database,
+    "start_database": start_database,
+    "promote": promote,
+    "checkpoint": checkpoint,
+    "hold_wal": hold_wal,
+    "keep_procedure": keep_procedure,
+    "procedure": procedure,
 }
