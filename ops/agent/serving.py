@@ -17,6 +17,7 @@ agent, which lets go of the operators' lock. Only Python 3.11's own library here
     {"ask": "software"}, "upgrade", "reboot" and others: see updating
     {"ask": "cluster", "port": ...}           -> see ops/agent/clusters
     {"ask": "fence"}, "stop_database", "promote" and others: see failing_over
+    {"ask": "rewind", ...}, "follow", "database_log": see rejoining
 """
 
 import fcntl
@@ -61,6 +62,7 @@ from ops.agent.failing_over import (
 )
 from ops.agent.guarding import confirm
 from ops.agent.probing import doors, probe
+from ops.agent.rejoining import database_log, follow, rewind
 from ops.agent.releasing import let_go, make_room, publish, releases, switch, unpack
 from ops.agent.seeing import observe
 from ops.agent.updating import (
@@ -159,4 +161,7 @@ ASKED: dict[str, Callable[..., dict[str, Any]]] = {
     "hold_wal": hold_wal,
     "keep_procedure": keep_procedure,
     "procedure": procedure,
+    "rewind": rewind,
+    "follow": follow,
+    "database_log": database_log,
 }

@@ -103,6 +103,11 @@ def host_rows(nodes: Nodes) -> list[Row]:
     return rows
 
 
+def host_lines(nodes: Nodes) -> list[str]:
+    """Return the table of hosts alone, as it is shown before and after something is done."""
+    return aligned(_hosts(nodes))
+
+
 def _hosts(nodes: Nodes) -> list[Row]:
     title = ("HOST", "ROLE", "STATE", "TIMELINE", "WRITTEN", "REPLAYED", "LAG")
     return [title, *host_rows(nodes)]
