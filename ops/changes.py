@@ -285,7 +285,8 @@ def _command(command: Command, facts: Facts, new: set[str]) -> list[Change]:
         return []
     said = "what it reads has changed" if facts.get("ok") else str(facts.get("said", ""))
     detail = tuple(said.splitlines()[:MOST_DIFF_LINES])
-    request = {"kind": "command", "command": list(command.run), "stdin": command.stdin}
+    request: Facts = {"kind": "command", "command": list(command.run)}
+    request |= {"stdin": command.stdin, "seconds": command.seconds}
     return [Change(command.key, Verb.RUN, detail, request)]
 
 

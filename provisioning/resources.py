@@ -134,7 +134,8 @@ class Command:
     """A guarded command: `check` exits 0 when there is nothing to do; else its output says why.
 
     `stdin` may hold a secret; argv never does. `reads`: paths of files whose change
-    is a reason to run, since the check saw those that are there.
+    is a reason to run, since the check saw those that are there. `seconds` is how long
+    it may take.
     """
 
     name: str
@@ -142,6 +143,7 @@ class Command:
     run: tuple[str, ...]
     stdin: str = field(default="", repr=False)
     reads: tuple[str, ...] = ()
+    seconds: int = 900
 
     @property
     def key(self) -> str:

@@ -215,9 +215,9 @@ def change_sysctl(name: str, value: str) -> None:
     run(["sysctl", "-q", "-w", f"{name}={value}"])
 
 
-def change_command(command: list[str], stdin: str) -> None:
+def change_command(command: list[str], stdin: str, seconds: int) -> None:
     """Run it."""
-    run(command, timeout=900, stdin=stdin)
+    run(command, timeout=seconds, stdin=stdin)
 
 
 def change_marker() -> None:
