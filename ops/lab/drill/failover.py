@@ -32,8 +32,15 @@ CUT_SECONDS, MOST_CUT_SECONDS = 5.0, 120.0
 LEAST_MISSING = 1_500
 SETTLED_SECONDS = 180.0  # on a machine that is busy with ten hosts
 STREAMING_SECONDS = 60.0
-# Of the failover's own report: what it knows of the gap, which our writer measures from outside.
-_REPORTED = ("end", "write_gap_seconds", "parts", "seconds", "lost_seconds", "timeline", "rejoin")
+# What the failover says of itself; `write_gap_seconds` is measured by our writer, from outside.
+_REPORTED = {
+    "reported_gap_seconds": "write_gap_seconds",
+    "parts": "parts",
+    "steps": "seconds",
+    "last_transaction_seconds": "lost_seconds",
+    "timeline": "timeline",
+    "old_primary": "rejoin",
+}
 
 
 def drill(prefix: str, say: Callable[[str], None]) -> dict[str, dict[str, Any]]:
@@ -64,6 +71,7 @@ class Drill:
 
     product: Product
     say: Callable[[str], None]
+    pingers: int = PINGERS
 
     def planned(self) -> dict[str, Any]:
         """Fail over to the standby while all is well."""
@@ -112,8 +120,8 @@ class Drill:
     def _streams(self, targets: list[str], cookie: str) -> Iterator[dict[str, Any]]:
         signed_in = {"Cookie": cookie}
         for number, door in enumerate(load.doors(self.product.lab)):
-            for pinger in range(PINGERS):
-                first = (number * PINGERS + pinger) % len(targets)
+            for pinger in range(self.pingers):
+                first = (number * self.pingers + pinger) % len(targets)
                 mine = chain(targets[first:], targets[:first])
                 yield load.stream(
                     "pings", door, list(mine), is_kept=pinger > 0, pause_seconds=PING_SECONDS
@@ -151,7 +159,7 @@ class Drill:
         report = json.loads(said)
         return {
             "failover_seconds": round(time.monotonic() - began, 1),
-            "reported": {name: report[name] for name in _REPORTED},
+            **{name: report[said] for name, said in _REPORTED.items()},
         }
 
     def _reckoned(self, clients: Clients, new: str) -> dict[str, Any]:

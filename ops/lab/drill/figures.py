@@ -48,15 +48,13 @@ def _longest(spells: Sequence[Mapping[str, Any]]) -> float:
 
 
 def lines(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return them as a table: a figure a line, a column for each failover."""
-    names = list(dict.fromkeys(name for one in figures.values() for name in one))
-    width = max(map(len, names))
-    title = " ".join(f"{kind:>24}" for kind in figures)
-    rows = [
-        f"{name:<{width}} " + " ".join(f"{_word(one.get(name)):>24}" for one in figures.values())
-        for name in names
-    ]
-    return [f"{'':<{width}} {title}", *rows]
+    """Return them for people: a figure a line, below the name of its failover."""
+    width = max(len(name) for one in figures.values() for name in one)
+    found = []
+    for kind, one in figures.items():
+        found.append(kind)
+        found += [f"  {name:<{width}}  {_word(value)}" for name, value in one.items()]
+    return found
 
 
 def _word(value: Any) -> str:

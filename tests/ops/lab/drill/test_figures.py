@@ -39,10 +39,14 @@ def test_nothing_that_failed_is_nothing() -> None:
     assert (found["refused"], found["page_500s"], found["longest_500s_seconds"]) == (0, 0, 0.0)
 
 
-def test_a_table_has_a_column_for_each_failover_and_a_dash_for_what_it_does_not_have() -> None:
-    shown = lines({"planned": {"lost": 0}, "unplanned": {"lost": 0, "missing_on_standby": 1500}})
-    assert [line.split() for line in shown] == [
-        ["planned", "unplanned"],
-        ["lost", "0", "0"],
-        ["missing_on_standby", "-", "1500"],
+def test_each_failover_is_told_with_what_it_has() -> None:
+    shown = lines({"planned": {"lost": 0, "parts": {"stop": 0.1, "promote": 0.2}},
+                   "unplanned": {"lost": None, "parts": {}}})  # fmt: skip
+    assert shown == [
+        "planned",
+        "  lost   0",
+        "  parts  stop 0.1, promote 0.2",
+        "unplanned",
+        "  lost   -",
+        "  parts  none",
     ]
