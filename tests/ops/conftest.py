@@ -25,9 +25,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put tests of bare hosts first, then those of a deployed fleet, and failovers last.
 
     What `applied` makes of the hosts has a firewall, what `deployed` makes runs the product,
-    and after `pair` another database host may be the primary.
+    and after `both` another database host may be the primary.
     """
-    stages = ("pair", "deployed", "applied")
+    stages = ("both", "deployed", "applied")
 
     def stage(item: pytest.Item) -> int:
         asked = getattr(item, "fixturenames", ())

@@ -38,7 +38,7 @@ class Pair:
 
     @property
     def drill(self) -> Drill:
-        return Drill(self.product, lambda _: None, pingers=2)
+        return Drill(self.product, lambda _: None)
 
     def fab(self, verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         return fab(verb, *arguments, "--fleet", str(self.stage.fleet.path))
@@ -77,7 +77,7 @@ class Pair:
     @contextmanager
     def promised(self) -> Iterator[None]:
         """Have clients ping meanwhile: none is refused, and each yes is in the table, once."""
-        with self.drill.clients() as clients:
+        with Drill(self.product, lambda _: None, pingers=2).clients() as clients:
             yield
             time.sleep(2)
         said: dict[str, Any] = clients.traffic.values

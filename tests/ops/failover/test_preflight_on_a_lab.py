@@ -12,7 +12,12 @@ from tests.ops.failover.pair import STREAMING, Pair, until
 
 pytestmark = pytest.mark.lab
 
-LAG_MB = 24
+# 24 MB of what no table keeps; random, so that it is not compressed.
+A_LOT = """
+SELECT count(pg_logical_emit_message(false, 'test', (
+    SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 32768)
+))) FROM generate_series(1, 24)
+"""
 
 
 def refused(pair: Pair, *words: str) -> None:
@@ -44,12 +49,7 @@ def test_a_port_that_one_application_server_cannot_reach_is_named(pair: Pair) ->
 @contextmanager
 def lagging(product: Product, standby: str) -> Iterator[None]:
     with troubles.receiver_hanging(product, standby):
-        # What it writes is not kept; random, so that it is not compressed.
-        product.psql(
-            product.primary(),
-            "SELECT count(pg_logical_emit_message(false, 'test', (SELECT string_agg(md5(random()"
-            f"::text), '') FROM generate_series(1, 32768)))) FROM generate_series(1, {LAG_MB})",
-        )
+        product.psql(product.primary(), A_LOT)
         yield
 
 
