@@ -142,7 +142,7 @@ def promote(port: int, seconds: int, by: str, why: str, audit: str) -> dict[str,
         sql(f"SELECT pg_promote(true, {seconds})", port, seconds + 30)
     if not wait_until(lambda: answers(port) == "f", seconds):
         raise Failed(f"The promotion is not done after {seconds} s. {why_not()}")
-    return {}
+    return {"at": time.time()}
 
 
 def checkpoint(port: int, seconds: int, audit: str) -> dict[str, Any]:
