@@ -1,11 +1,12 @@
 """What every process has to know of its database: this is where its trouble is named."""
 
+import sqlite3
 from importlib import import_module
 from typing import Any
 
 from django.db import InterfaceError, InternalError, OperationalError, connection
 
-from app.postgresql.servers import Server
+from app.postgresql.servers import NoServer, Server
 
 # The connection broke, a lock or a statement took too long, or the server is a
 # standby that takes no writes (SQLSTATE 25006): no row is to blame, so whoever
@@ -21,6 +22,41 @@ DATABASE_TROUBLE = (
     _driver.InterfaceError,
     _driver.InternalError,
 )
+
+# SQLSTATE: it takes no changes (a standby, a primary that is fenced), is going down, has
+# crashed, is coming up. Class 08 is the connection's own.
+_AWAY = ("25006", "57P01", "57P02", "57P03")
+_AWAY_OF_SQLITE = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+)
+
+
+def is_away(error: BaseException | None) -> bool:
+    """Return True when the database was gone or took no changes, whatever came of it.
+
+    Narrower than DATABASE_TROUBLE: a statement that took too long is somebody's mistake.
+    """
+    while error is not None:
+        if _says_away(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _says_away(error: BaseException) -> bool:
+    if isinstance(error, sqlite3.Error):
+        # The lower byte is the kind, the rest its detail.
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF in _AWAY_OF_SQLITE
+    code: str | None = getattr(error, "pgcode", None)
+    if code:
+        return code in _AWAY or code.startswith("08")
+    # Without a code no server has said it: the connection broke, or never came about.
+    is_lost = isinstance(error, (_driver.OperationalError, _driver.InterfaceError))
+    return isinstance(error, NoServer) or (is_lost and connection.vendor == "postgresql")
 
 
 def as_worker() -> None:

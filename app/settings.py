@@ -219,6 +219,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "app.web.middleware.content_security_policy",
     "app.web.middleware.reload_to_sign_in",
+    "app.web.away.answer_calmly",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -278,12 +279,19 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    # 503 is app.web.away's, which has said it in a line.
+    "filters": {
+        "unless_away": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": lambda record: getattr(record, "status_code", 0) != 503,
+        }
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         # What is refused would be logged with its path, which may be a link that still works.
-        "django.request": {"handlers": [], "level": "ERROR"},
+        "django.request": {"handlers": [], "level": "ERROR", "filters": ["unless_away"]},
         # A stranger's odd Host header or oversized form is no error of ours.
         "django.security": {"handlers": [], "level": "CRITICAL"},
     },

@@ -97,3 +97,4 @@ urlpatterns = [
 ]
 
 handler400 = "app.web.errors.bad_request"
+handler500 = "app.web.errors.server_error"

@@ -121,7 +121,7 @@ class Drain:
         self._look_for_journals()
         self._feed_directories()
         has_more = False
-        for draining in self._journals.all():
+        for draining in self._journals.in_turn():
             has_more |= self._drain(draining)
         self._backoff = 0.1
         self._keep_house(is_idle=not has_more)
@@ -155,6 +155,8 @@ class Drain:
         run = self._apply(draining, chain([first], steps))
         last = run.last or first
         self._figures.run(run)
+        if run.trouble is not None:
+            raise run.trouble
         self._after(draining, last.batch.end, run.done, link)
         self._said(draining, last.applied_before)
         self._say_drained(draining, link)

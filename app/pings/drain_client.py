@@ -38,20 +38,27 @@ class DrainClient:
     async def run(self) -> None:
         """Connect, listen, connect again, for ever."""
         while True:
-            with contextlib.suppress(OSError, ValueError, asyncio.IncompleteReadError):
-                reader, self._writer = await asyncio.open_unix_connection(str(self._socket_path))
-                try:
-                    await self._listen(reader)
-                finally:
-                    self._said.gone()
-                    self._writer.close()
-                    self._writer = None
+            try:
+                with contextlib.suppress(OSError, ValueError):
+                    await self._connect()
+            except Exception:
+                # Without this task the receiver would never hear of new checks again.
+                log.exception("link to the drain broke, connecting again")
             await asyncio.sleep(RECONNECT_SECONDS)
 
     def tick(self) -> None:
         """Tell the drain how far the journal is."""
         if self._writer is not None:
             self._intake.tick()
+
+    async def _connect(self) -> None:
+        reader, self._writer = await asyncio.open_unix_connection(str(self._socket_path))
+        try:
+            await self._listen(reader)
+        finally:
+            self._said.gone()
+            self._writer.close()
+            self._writer = None
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         assert self._writer is not None

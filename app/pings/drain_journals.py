@@ -1,6 +1,7 @@
 """The journals of this server: this is where the drain finds them and where each begins."""
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -45,10 +46,21 @@ class Journals:
         self.timeline: Timeline | None = None
         self._journals: dict[Path, Draining] = {}
         self._complaints: set[str] = set()
+        self._turn, self._turns = 0, dict[Path, int]()
 
     def all(self) -> list[Draining]:
         """Return the journals that were found."""
         return list(self._journals.values())
+
+    def in_turn(self) -> Iterator[Draining]:
+        """Yield the journals: first the one whose turn is longest ago, whatever broke it off.
+
+        On a link that keeps breaking the second one would never have its turn.
+        """
+        for draining in sorted(self.all(), key=lambda one: self._turns.get(one.directory, 0)):
+            self._turn += 1
+            self._turns[draining.directory] = self._turn
+            yield draining
 
     def forget(self) -> None:
         """Forget all places: the database has to be asked again."""

@@ -42,12 +42,14 @@ class _NeedsMore(Exception):
 class Run:
     """What a run of batches did. `last` is the last step that is committed.
 
-    `batches` has the pings of each, and the seconds it took.
+    `batches` has the pings of each, and the seconds it took. With a `trouble` the connection
+    is not to be used any more: what it has noted of places is void, too.
     """
 
     done: Applied = field(default_factory=Applied)
     last: Step | None = None
     batches: list[tuple[int, float]] = field(default_factory=list)
+    trouble: Exception | None = None
 
 
 def apply_all(
@@ -56,7 +58,7 @@ def apply_all(
     """Apply steps, at least one, until there are no more or it is somebody else's turn.
 
     When the database goes away behind the first one, what was done until then is
-    returned; before, the error is raised. In both cases the position says what holds.
+    returned with it; before, the error is raised. The position says what holds.
     """
     pipeline, run = _Pipeline(position_id, steps, store), Run()
     until = time.monotonic() + RUN_SECONDS
@@ -73,7 +75,7 @@ def apply_all(
     except (*DATABASE_TROUBLE, PositionMovedError) as error:
         if run.last is None:
             raise
-        log.warning("database went away behind a batch reason=%s", str(error).strip())
+        run.trouble = error
     return run
 
 

@@ -55,7 +55,8 @@ def written_bytes(path: Path) -> int:
 def end_of_left(path: Path, journal: UUID) -> int:
     """Return where the last whole frame of a segment ends that its writer did not leave in order.
 
-    What is allocated behind it is given back. 0 when there is not even a header.
+    What is allocated behind it is given back, and what is there is on disk: the next
+    segment says where this one ended. 0 when there is not even a header.
     """
     handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
@@ -65,6 +66,7 @@ def end_of_left(path: Path, journal: UUID) -> int:
         # A frame may end in a zero, what is torn too: that much is kept for a person.
         if max(end, written) < size:
             os.ftruncate(handle, max(end, written))
+        os.fdatasync(handle)
         return end
     finally:
         os.close(handle)

@@ -5,6 +5,7 @@ A connection knows its `server`: a timeline does not change while one is connect
 
 from typing import Any
 
+import psycopg2
 from django.conf import settings
 from django.db.backends.postgresql import base
 from django.db.backends.postgresql.psycopg_any import IsolationLevel
@@ -38,6 +39,26 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self.is_worker:
             self._lookout = Lookout(conn_params, self.server)
         return raw
+
+    def is_usable(self) -> bool:
+        """Return True when the server still answers, takes writes and is no old primary.
+
+        Django asks at a request's first statement, of a connection that was kept. Its own
+        question, SELECT 1, is answered by a server that was demoted meanwhile, too.
+        """
+        if self.connection is None or self.server is None:
+            return False
+        seen = self.seen()
+        if seen is not None and not seen.allows(self.server):
+            return False
+        params = self.get_connection_params()
+        try:
+            with answers.within(hosts.connect_seconds(params)), self.connection.cursor() as cursor:
+                cursor.execute("SHOW transaction_read_only")
+                (is_read_only,) = cursor.fetchone()
+        except psycopg2.Error:
+            return False
+        return is_read_only == "off" or not hosts.must_write(params)
 
     def check_primary(self) -> None:
         """Raise NoServer when a later primary is there than the one we are connected to."""

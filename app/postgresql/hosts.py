@@ -41,23 +41,33 @@ def connect(params: Params, seen: Seen | None, *, ask_all: bool) -> tuple[Any, S
     costs a query, and a dead host only when it stands before the living one.
     psycopg2.OperationalError when no host answers, NoServer when none may be used.
     """
-    must_write = params.get("target_session_attrs") in _MUST_WRITE
+    writes = must_write(params)
     found: list[tuple[Any, Server]] = []
     try:
         for raw, server in _asked(params):
             found.append((raw, server))
-            if not ask_all and _will_do(server, seen, must_write):
+            if not ask_all and _will_do(server, seen, must_write=writes):
                 break
         servers = [server for _, server in found]
         if ask_all and (away := len(single_hosts(params)) - len(servers)):
             log.info("database hosts do not answer count=%d", away)
-        best = choose(servers, seen, must_write=must_write)
+        best = choose(servers, seen, must_write=writes)
     except BaseException:
         _close(found)
         raise
     (raw,) = [raw for raw, server in found if server is best]
     _close([pair for pair in found if pair[0] is not raw])
     return raw, best
+
+
+def must_write(params: Params) -> bool:
+    """Return True when only a server that takes writes will do."""
+    return params.get("target_session_attrs") in _MUST_WRITE
+
+
+def connect_seconds(params: Params) -> float:
+    """Return how long a host may take for the answers that tell what it is."""
+    return float(params.get("connect_timeout") or CONNECT_SECONDS)
 
 
 def survey(params: Params) -> list[Server]:
@@ -88,7 +98,7 @@ def _asked(params: Params) -> Iterator[tuple[Any, Server]]:
     for single in single_hosts(params):
         raw = None
         try:
-            with answers.within(float(single.get("connect_timeout") or CONNECT_SECONDS)):
+            with answers.within(connect_seconds(single)):
                 raw = psycopg2.connect(**single)
                 server = _server(raw, single)
         except psycopg2.OperationalError as error:
@@ -112,7 +122,7 @@ def _server(raw: Any, single: Params) -> Server:
     return Server(name, int(system), int(timeline), bool(is_writable), str(started))
 
 
-def _will_do(server: Server, seen: Seen | None, must_write: bool) -> bool:
+def _will_do(server: Server, seen: Seen | None, *, must_write: bool) -> bool:
     with suppress(NoServer, AnotherDatabase):
         return choose([server], seen, must_write=must_write) is server
     return False

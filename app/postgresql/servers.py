@@ -48,6 +48,10 @@ class Seen:
     system: int
     timeline: int
 
+    def allows(self, server: Server) -> bool:
+        """Return True unless the server is another database, or one that was followed since."""
+        return server.system == self.system and server.timeline >= self.timeline
+
     def packed(self) -> bytes:
         """Return what `remembered` reads."""
         return json.dumps(asdict(self)).encode()

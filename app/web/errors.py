@@ -1,11 +1,16 @@
 """What a person sees when something is refused."""
 
+import sys
+
 from django.conf import settings
 from django.core.exceptions import DisallowedHost, RequestDataTooBig, TooManyFieldsSent
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.views import defaults
 
+from app.database import is_away
+from app.web.away import Away
 from app.web.csrf_advice import Refusal, cause
 
 
@@ -25,6 +30,8 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Say what was wrong with a request. It may be so wrong that it has no user and no host."""
+    if is_away(exception):
+        return Away(exception)  # Django takes a session that cannot be saved for one that is gone
     if isinstance(exception, RequestDataTooBig | TooManyFieldsSent):
         most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1024
         return HttpResponse(render_to_string("413.html", {"most_kib": most}), status=413)
@@ -34,3 +41,9 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
         "site_root": settings.SITE_ROOT,
     }
     return HttpResponse(render_to_string("400.html", context), status=400)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Say that something is wrong here: a mistake of ours, or a database that is away."""
+    error = sys.exc_info()[1]
+    return Away(error) if error and is_away(error) else defaults.server_error(request)

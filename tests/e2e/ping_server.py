@@ -1,4 +1,4 @@
-"""One application server's ping path on a database of the test's choice, and a ledger of tokens."""
+"""One application server on a database of the test's choice, and a ledger of tokens."""
 
 import os
 import signal
@@ -19,6 +19,7 @@ _COMMANDS = {
     "receiver": ["-m", "app.pings.receiver"],
     "drain": ["manage.py", "drain"],
     "notifier": ["manage.py", "notifier"],
+    "pages": ["-m", "gunicorn", "--config", "python:app.run.gunicorn_conf", "app.wsgi"],
 }
 
 

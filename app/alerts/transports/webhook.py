@@ -76,6 +76,9 @@ def _request(side: _Side, message: Message) -> Request:
     body_values = {**values, **_body_values(message)}
     names = {name.lower() for name in side.headers}
     headers = {} if "user-agent" in names else {"User-Agent": USER_AGENT}
+    # The same for every attempt, also for one that a failover has made us repeat.
+    key = f'"{message.notification}"'
+    headers |= {} if "idempotency-key" in names else {"Idempotency-Key": key}
     # The body is the user's own: only a header can say it without breaking a template.
     headers |= {"Stillhere-May-Be-Repeated": "1"} if message.may_be_repeated else {}
     body = None

@@ -168,6 +168,9 @@ def _errors() -> list[Visit]:
     pages = [render_to_string(f"{name}.html") for name in ("400", "403", "413", "500")]
     pages += [render_to_string("web/https_unknown.html", origin), *refused]
     pages.append(render_to_string("400.html", {"is_of_host": True, "host": "x", **origin}))
+    away: list[dict[str, object]] = [{"is_reading": True}, {"fields": [("name", LONG)]}, {}]
+    away.append({"is_unsure": True})
+    pages += [render_to_string("503.html", {"address": f"/{LONG}/", **one}) for one in away]
     return [
         Visit("not found", "/nothing/"),
         *(Visit(f"error {n}", f"/error-{n}/", html=html) for n, html in enumerate(pages)),

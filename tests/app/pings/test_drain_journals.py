@@ -5,6 +5,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -125,3 +126,30 @@ def test_a_journal_that_the_disk_does_not_give_is_stuck_and_stops_nobody(journal
     assert draining.is_stuck
     known(journal, Place(2, HEADER_BYTES + 1))
     assert begun(Journals()) == (Place(2, HEADER_BYTES + 1), True)
+
+
+def test_on_a_link_that_keeps_breaking_every_journal_has_its_turn(
+    journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = Journal(journal.parent / "1", 1, limit_bytes=10**6, segment_bytes=10**5)
+    second.close()
+    links = Links(journal.parent / "drain.sock")
+    drain, begun = Drain(links), list[str]()
+
+    def breaks(draining: Draining) -> bool:
+        begun.append(draining.directory.name)
+        raise OperationalError("the link broke")
+
+    monkeypatch.setattr(drain, "_drain", breaks)
+    # Of the round, only its journals: another connection would not see what the test has made.
+    monkeypatch.setattr(drain, "_is_connected", True)
+    monkeypatch.setattr(drain, "_feed_directories", lambda: None)
+    try:
+        for _ in range(4):
+            with pytest.raises(OperationalError):
+                drain._round()
+            drain._journals.forget()
+    finally:
+        links.close()
+    assert sorted(begun[:2]) == ["0", "1"]
+    assert begun[:2] == begun[2:]

@@ -3,6 +3,7 @@
 import shutil
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import psycopg2
@@ -13,9 +14,12 @@ from django.db import connection
 from app.accounts.models import Project
 from app.checks.models import Check
 from app.checks.state import Event
-from app.pings import pipeline, wire
+from app.database import DATABASE_TROUBLE
+from app.pings import batches, connecting, pipeline, wire
+from app.pings.batches import Step
 from app.pings.drain import Drain
-from app.pings.drain_links import Links
+from app.pings.drain_journals import Draining
+from app.pings.drain_links import Link, Links
 from app.pings.frames import Entry, encode
 from app.pings.journal import Journal, Place
 from app.pings.models import Position
@@ -131,3 +135,37 @@ def test_trouble_that_the_driver_says_by_itself_is_waited_for_too(links: Links) 
     with drain._database():
         ask()
     assert drain._retry_at > 0
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no sessions to end")
+def test_a_connection_that_broke_behind_a_batch_is_not_used_again(
+    journal: Journal, links: Links, receiver: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say_end(receiver, fill(journal, 5_000), T0 + timedelta(days=1))
+    # Its pings are nothing to wake the notifier for, which would break, too.
+    Check.objects.update(status="paused", manual_resume=True)
+    drain, read, cuts = Drain(links), batches.steps, list[Step]()
+
+    def cut(draining: Draining, link: Link | None) -> Iterator[Step]:
+        for step in read(draining, link):
+            if len(cuts) == 2:  # the first batch is committed by now
+                with connection.connection.cursor() as cursor, suppress(psycopg2.Error):
+                    cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+            cuts.append(step)
+            yield step
+
+    monkeypatch.setattr(batches, "steps", cut)
+    monkeypatch.setattr(pipeline, "RUN_SECONDS", 600.0)
+    for _ in range(3):
+        links.serve(0.1, None)
+    connecting.connect()
+    drain._journals.find()
+    (draining,) = drain._journals.all()
+    # Who goes on would note places for the old connection, and connect anew without looking.
+    with pytest.raises(DATABASE_TROUBLE):
+        drain._drain(draining)
+    drain._disconnect()
+    monkeypatch.undo()
+    while drain._round():
+        pass
+    assert Check.objects.get().n_pings == 5_000

@@ -252,6 +252,7 @@ def test_a_session_that_ends_between_two_batches_loses_and_doubles_nothing(
 
     done = pipeline.apply_all(position.pk, cut(), store(), never)
     assert done.last is some[0]
+    assert isinstance(done.trouble, DATABASE_TROUBLE)
     with pytest.raises(DATABASE_TROUBLE):
         run(position, some[1:])
     connection.close()

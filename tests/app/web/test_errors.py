@@ -147,7 +147,7 @@ def test_a_bad_request_can_be_shown_without_a_request() -> None:
     assert "SITE_ROOT" in render_to_string("400.html")
 
 
-@pytest.mark.parametrize("name", ["400", "403", "404", "413", "500"])
+@pytest.mark.parametrize("name", ["400", "403", "404", "413", "500", "503"])
 def test_an_error_page_needs_no_database_and_no_request(
     name: str, django_db_blocker: DjangoDbBlocker
 ) -> None:

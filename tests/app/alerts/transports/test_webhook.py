@@ -92,10 +92,12 @@ def test_headers_are_ours_only_where_the_user_gave_none(sink: HttpSink) -> None:
     seen = received(sink, body="x")
     assert seen.headers["user-agent"] == "Stillhere"
     assert seen.headers["content-type"] == "text/plain; charset=utf-8"
-    own = {"content-type": "application/json", "USER-AGENT": "me"}
+    assert seen.headers["idempotency-key"] == f'"{message(url=sink.url).notification}"'
+    own = {"content-type": "application/json", "USER-AGENT": "me", "idempotency-Key": "mine"}
     seen = received(sink, body="{}", headers=own)
     assert seen.headers["user-agent"] == "me"
     assert seen.headers["content-type"] == "application/json"
+    assert seen.headers["idempotency-key"] == "mine"
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 206])
