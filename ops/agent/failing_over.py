@@ -109,6 +109,9 @@ def kill_database(audit: str) -> dict[str, Any]:
             send = ["systemctl", "kill", f"--signal={signal}", unit()]
             subprocess.run(send, capture_output=True, timeout=30)
             wait_until(lambda: not runs(), seconds)
+    # Else systemd would go on trying to start what has died, and the guard would refuse it.
+    with contextlib.suppress(Failed, subprocess.TimeoutExpired):
+        run(["systemctl", "stop", unit()], timeout=30)
     subprocess.run(["systemctl", "reset-failed", unit()], capture_output=True, timeout=30)
     return {"is_stopped": not runs()}
 
