@@ -10,11 +10,12 @@ from fabric import task
 from invoke.exceptions import Exit
 
 from ops.audit import Audit, operator
-from ops.confirming import named
-from ops.console import Console
-from ops.databases import fencing, rejoining, summary
+from ops.confirming import confirmed, named
+from ops.console import Console, show_plan
+from ops.databases import fencing, rejoining, standing_by, summary
 from ops.databases.node import Node
 from ops.databases.reading import read_nodes
+from ops.databases.streaming import prove_streaming
 from ops.databases.summary import Journal, Seen
 from ops.deploy.desk import WITHOUT, Desk, left_out
 from ops.deploy.stopping import Stopping
@@ -101,6 +102,44 @@ def unfence(
             raise Exit(code=PENDING)
         with desk.stopping.watched():
             fencing.unfence(desk, database, one)
+        _show(desk)
+
+
+_STANDBY = {
+    "reclone": "Replace its data, if it has some: a standby's, or a fenced host's.",
+    "yes": "Do not ask whether the plan is wanted.",
+    "without": WITHOUT,
+}
+
+
+@task(help=_HOST | _STANDBY, auto_shortflags=False)
+def standby(
+    _: Any,
+    host: str,
+    fleet: str = "",
+    reclone: bool = False,
+    confirm: str = "",
+    yes: bool = False,
+    without: str = "",
+) -> None:
+    """Make a bare host a standby that streams. Exit 0 done, 1 not, 2 not wanted."""
+    with _held_database(host, fleet, "fab db.standby", without) as (desk, database):
+        node, telling = standing_by.looked(desk, database, is_reclone=reclone), desk.telling
+        if reclone and node.version:
+            _show(desk, standing_by.consequence(host))
+            if not named(telling.console, host, confirm):
+                raise Exit(code=PENDING)
+            with desk.stopping.watched():
+                standing_by.clone(desk, database, node.version)
+        plan = standing_by.planned(desk, database)
+        show_plan(plan, telling.console)
+        if not plan.is_empty and not confirmed(telling.console, desk.fleet, yes):
+            raise Exit(code=PENDING)
+        with desk.stopping.watched():
+            standing_by.give(desk, plan)
+            with telling.step("stream", host) as step:
+                step.words = prove_streaming(desk, database)
+            standing_by.prove_logins(desk, database)
         _show(desk)
 
 
