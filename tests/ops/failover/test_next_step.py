@@ -31,7 +31,7 @@ def test_what_a_host_keeps_comes_back_as_it_was() -> None:
 
 @pytest.mark.parametrize("kept", [{}, {"step": "dance"}, packed(BEGUN) | {"colour": "red"}])
 def test_what_nobody_understands_is_refused(kept: dict[str, object]) -> None:
-    with pytest.raises(Refused, match="db1: its .*failover.json is not understood"):
+    with pytest.raises(Refused, match=r"failover\.json is not understood"):
         unpacked("db1", kept)
 
 

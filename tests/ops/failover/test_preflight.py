@@ -9,8 +9,9 @@ from ops.databases.node import FENCED, Node, Receiver, Slot, Transaction
 from ops.failover.preflight import Plan, Seen, judged
 from tests.ops.databases.nodes import LSN, MIB, SETTINGS, control, node, primary, standby
 
+DATABASES = ["192.0.2.31:5432", "192.0.2.32:5432"]
 URL = {
-    "hosts": ["192.0.2.31:5432", "192.0.2.32:5432"],
+    "hosts": DATABASES,
     "options": {
         "target_session_attrs": "read-write",
         "connect_timeout": "2",
@@ -24,7 +25,7 @@ WELL = Seen(
     {"app1": "", "app2": ""},
     "",
     {"app1": URL, "app2": URL},
-    URL["hosts"],
+    DATABASES,
     "db1",
 )
 
@@ -110,7 +111,7 @@ def test_a_fleet_that_is_well_has_no_red() -> None:
         (with_nodes(db1=primary(control=control(checksums=False))), "P6", "db1: neither"),
         (with_nodes(db2=following(slots=())), "P6", "db2: has no slot db1"),
         (with_nodes(db2=standby(disk_free_bytes=10 * MIB)), "P6", "db2: 10 MiB free"),
-        (replace(WELL, urls={"app1": URL | {"hosts": URL["hosts"][:1]}}), "P7", "192.0.2.32:5432"),
+        (replace(WELL, urls={"app1": URL | {"hosts": DATABASES[:1]}}), "P7", "192.0.2.32:5432"),
         (replace(WELL, urls={"app1": URL | {"options": {}}}), "P7", "lacks connect_timeout"),
         (replace(WELL, urls={"app1": {"lacks": "DATABASE_URL"}}), "P7", "app1: DATABASE_URL is"),
     ],
