@@ -230,6 +230,7 @@ def _unit(unit: Unit, facts: Facts, files: dict[str, File], new: set[str]) -> li
         "read": read,
         "guard": REVERT_SECONDS if unit.guarded else 0,
         "restores": [*unit.reads, *unit.rereads] if unit.guarded else [],
+        "asks": list(unit.asks),
     }
     is_old = facts.get("active") in UP and not (has_read and has_reread)
     because = ("what it reads has changed",) if is_old else ()

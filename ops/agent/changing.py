@@ -171,12 +171,19 @@ def change_user(name: str, home: str, groups: list[str]) -> None:
 
 
 def change_unit(
-    name: str, steps: list[str], read: dict[str, str], guard: int, restores: list[str]
+    name: str,
+    steps: list[str],
+    read: dict[str, str],
+    guard: int,
+    restores: list[str],
+    asks: list[str],
 ) -> None:
     """Go through systemctl's verbs; `read` is kept when all have succeeded.
 
     "load" is what is done anyway: systemd reads the unit's files anew.
     """
+    if asks and "restart" in steps:
+        refuse_restart_in_vain(name, asks)
     if guard:
         arm(name, guard, restores)
     if "unmask" in steps:
@@ -199,6 +206,19 @@ def change_unit(
             raise Failed(f"{error}\n{words}") from None
     if not guard:
         stamp_units(read)
+
+
+def refuse_restart_in_vain(name: str, asks: list[str]) -> None:
+    """Fail when a unit that runs would not come up again; one that is down loses nothing."""
+    active = subprocess.run(["systemctl", "is-active", "--quiet", name], timeout=30)
+    if active.returncode:
+        return
+    try:
+        run(asks, timeout=60)
+    except Failed as error:
+        raise Failed(
+            f"{name} runs on as it was, since it could not be started again: {error}"
+        ) from None
 
 
 def expect_to_stay_up(name: str) -> None:

@@ -1,6 +1,7 @@
 """May the cluster of this host start? systemd asks before each start; exit 0 is yes.
 
     python3 -m provisioning.programs.start_guard 17/main
+    python3 -m provisioning.programs.start_guard 17/main --ask     and nothing comes of it
 
 A multi-host DSN hands new connections to any server that takes writes. So a primary
 starts only when nobody else can be one: its role marker says so, and every other
@@ -123,10 +124,16 @@ def judged(places: Places, now: datetime) -> Decision:
 
 def main(arguments: Sequence[str]) -> int:
     """Answer systemd, which keeps the words in the journal."""
-    version, _, name = arguments[0].partition("/")
+    cluster, *options = arguments
+    version, _, name = cluster.partition("/")
     if name != NAME:
         return 0
-    return 0 if guarded(Places(_data_directory(version)), datetime.now(UTC)).may_start else 1
+    places, now = Places(_data_directory(version)), datetime.now(UTC)
+    if "--ask" not in options:
+        return 0 if guarded(places, now).may_start else 1
+    decision = judged(places, now)
+    print(decision.why, file=sys.stderr)
+    return 0 if decision.may_start else 1
 
 
 def guarded(places: Places, now: datetime) -> Decision:

@@ -159,6 +159,7 @@ def _cluster(
             reads=(DROP_IN, at_start),
             # The guard is asked at the next start: its coming restarts nothing.
             rereads=(settings, hba, replication.GUARD_DROP_IN),
+            asks=(replication.GUARD, f"{version}/main", "--ask"),
         ),
     )
     if is_fenced:

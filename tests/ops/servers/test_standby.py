@@ -19,6 +19,7 @@ pytestmark = pytest.mark.lab
 STARTED = "SELECT pg_postmaster_start_time()"
 SLOTS = "SELECT slot_name, active, restart_lsn IS NOT NULL FROM pg_replication_slots ORDER BY 1"
 GUARD_SAID = "/run/stillhere-guard.json"
+AT_START = "/etc/postgresql/17/main/conf.d/stillhere-start.conf"
 
 
 def guard_said(rehearsal: Rehearsal, host: str) -> dict[str, str]:
@@ -171,6 +172,26 @@ def test_a_primary_whose_standby_is_away_stays_down_until_somebody_vouches(
     wait_for(lambda: rows(rehearsal, "db1", STREAMS) == ["db2|streaming"], "db2 to stream")
 
 
+@pytest.mark.long
+def test_an_apply_restarts_no_primary_that_would_not_come_up_again(
+    applied: Fleet, rehearsal: Rehearsal
+) -> None:
+    before = rows(rehearsal, "db1", STARTED)
+    rehearsal.run("db1", ["sh", "-c", f"echo '# by hand' >>{AT_START}"])
+    rehearsal.kill("db2")
+    try:
+        tried = fab("apply", "--fleet", str(applied.path), "--yes")
+    finally:
+        rehearsal.start("db2")
+    assert tried.returncode == FAILED
+    assert "postgresql@17-main.service runs on as it was" in " ".join(tried.stderr.split())
+    assert "no answer from db2" in " ".join(tried.stderr.split())
+    assert rows(rehearsal, "db1", STARTED) == before
+    wait_for(lambda: rows(rehearsal, "db1", STREAMS) == ["db2|streaming"], "db2 to stream")
+    applies(applied)
+    assert rows(rehearsal, "db1", STARTED) != before
+
+
 def test_an_old_primary_that_is_powered_on_again_stays_down(
     applied: Fleet, rehearsal: Rehearsal
 ) -> None:
@@ -185,3 +206,28 @@ def test_an_old_primary_that_is_powered_on_again_stays_down(
     assert refused["decision"] == "refuse"
     assert "it has no role marker" in refused["why"]
     wait_for(lambda: rows(rehearsal, "db1", STREAMS) == ["db2|streaming"], "the retry by itself")
+
+
+def test_one_host_is_made_a_standby_from_bare_and_anew(
+    applied: Fleet, rehearsal: Rehearsal
+) -> None:
+    drop(rehearsal, "db2")
+    made = fab("db.standby", "db2", "--fleet", str(applied.path))
+    assert made.returncode == 0, made.stdout + made.stderr
+    assert "log in" in made.stderr
+    assert "from app1, app2, app3" in made.stderr
+    assert rows(rehearsal, "db1", STREAMS) == ["db2|streaming"]
+    rehearsal.run("db2", ["touch", f"{DATA}/of-the-old-data"])
+    unnamed = fab("db.standby", "db2", "--reclone", "--fleet", str(applied.path))
+    assert unnamed.returncode == FAILED
+    assert "Say --confirm db2" in unnamed.stderr
+    anew = fab("db.standby", "db2", "--reclone", "--confirm", "db2", "--fleet", str(applied.path))
+    assert anew.returncode == 0, anew.stdout + anew.stderr
+    rehearsal.run("db2", ["test", "!", "-e", f"{DATA}/of-the-old-data"])
+    assert rows(rehearsal, "db1", STREAMS) == ["db2|streaming"]
+    primary = fab(
+        "db.standby", "db1", "--reclone", "--confirm", "db1", "--fleet", str(applied.path)
+    )
+    assert primary.returncode == FAILED
+    assert "db1 is the primary" in primary.stderr
+    assert shown_plan(applied).returncode == EMPTY

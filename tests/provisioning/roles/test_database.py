@@ -1,5 +1,6 @@
 """When a cluster is made, and how a database host is described."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -177,3 +178,28 @@ def test_a_password_is_neither_in_a_command_nor_with_the_server(fleet: Fleet) ->
     verifiers = files(described)["/etc/stillhere/roles.psql"]
     assert verifiers.secret
     assert "SCRAM-SHA-256$4096:" in (verifiers.content or "")
+
+
+def test_a_third_host_is_added_as_one_more_standby(fleet: Fleet) -> None:
+    """Everybody has a slot for each other, and whoever restarts asks both."""
+    third = replace(fleet.host("db2"), name="db-3", address="192.0.2.99", address6="2001:db8::99")
+    three = replace(fleet, hosts=(*fleet.hosts, third))
+    known = {"db1": MADE, "db2": STANDBY, "db-3": BARE}
+    assert {name for name in known if becomes_standby(three, name, known)} == {"db-3"}
+    assert not makes_cluster(three, "db-3", known)
+    for name, expected in (("db1", ["db2", "db_3"]), ("db2", ["db1", "db_3"])):
+        described = resources(three, name, known)
+        (roles,) = (each for each in described if each.key == "command postgresql-roles")
+        assert isinstance(roles, Command)
+        slots = re.findall(r"pg_create_physical_replication_slot\('(\w+)'\)", " ".join(roles.run))
+        assert slots == expected
+    # The primary runs on: it only rereads its settings.
+    unit = unit_of(three, "db1", known)
+    before, after = (
+        files(resources(one, "db1", known)) for one in (replace(three, hosts=fleet.hosts), three)
+    )
+    assert [path for path in unit.reads if before[path] != after[path]] == []
+
+
+def becomes_standby(fleet: Fleet, name: str, known: Mapping[str, Machine]) -> bool:
+    return "command postgresql-standby" in {each.key for each in resources(fleet, name, known)}
