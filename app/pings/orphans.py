@@ -1,7 +1,8 @@
 """Pings of a check that is not there although it was: kept aside until it comes back.
 
 The check was made after the last transaction that a promoted standby had, or it was
-deleted: then there is a tombstone, and its pings are dropped.
+deleted: then there is a tombstone, and its pings are dropped. By nothing else: who is
+not wanted back is dropped by a person (lost_checks).
 """
 
 import logging
@@ -17,7 +18,6 @@ from app.pings.models import Orphan
 
 log = logging.getLogger(__name__)
 
-KEPT_FOR = timedelta(days=30)
 TOMBSTONES_KEPT_FOR = timedelta(days=90)
 MOST_FORGOTTEN = 1_000
 _ASIDE = UUID(int=0)  # the journal that kept frames seem to be of
@@ -55,14 +55,13 @@ def entry_of(orphan: Orphan) -> Entry:
 
 
 def forget_old(now: datetime) -> None:
-    """Drop what nobody will ask for any more: tombstones, and orphans that they tell of."""
+    """Drop what nobody will ask for any more: orphans with a tombstone, and old tombstones."""
+    if Orphan.objects.exists():
+        buried = Orphan.objects.filter(code__in=Tombstone.objects.values("code"))
+        count, _ = buried.delete()
+        if count:
+            log.warning("kept pings dropped count=%d reason=check-was-deleted", count)
     _forget_tombstones(now - TOMBSTONES_KEPT_FOR)
-    if not Orphan.objects.exists():
-        return
-    buried = Orphan.objects.filter(code__in=Tombstone.objects.values("code"))
-    count, _ = (buried | Orphan.objects.filter(kept_at__lt=now - KEPT_FOR)).delete()
-    if count:
-        log.warning("kept pings dropped count=%d reason=check-did-not-come-back", count)
 
 
 def _forget_tombstones(before: datetime) -> None:

@@ -34,7 +34,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         # In place of Django's own: the same but for the choice. It wants to know the
         # isolation level, and reads JSON itself.
         self.isolation_level = IsolationLevel.READ_COMMITTED
-        raw, self.server = hosts.connect(conn_params, self.seen(), ask_all=self.is_worker)
+        # After a failover an old primary that is fenced answers nobody: who has been led past
+        # it once is not to wait for it again.
+        last = self.server.host if self.server else ""
+        seen, is_worker = self.seen(), self.is_worker
+        raw, self.server = hosts.connect(conn_params, seen, ask_all=is_worker, first=last)
         extras.register_default_jsonb(conn_or_curs=raw, loads=lambda text: text)
         if self.is_worker:
             self._lookout = Lookout(conn_params, self.server)

@@ -33,18 +33,21 @@ FROM pg_control_system()
 Params = Mapping[str, Any]
 
 
-def connect(params: Params, seen: Seen | None, *, ask_all: bool) -> tuple[Any, Server]:
+def connect(
+    params: Params, seen: Seen | None, *, ask_all: bool, first: str = ""
+) -> tuple[Any, Server]:
     """Return a connection of psycopg2's, and what its server is.
 
     With `ask_all` every host is asked and the best is chosen (servers.choose). Else the
     first will do that takes writes, if it is not older than what we have `seen`; that
-    costs a query, and a dead host only when it stands before the living one.
+    costs a query, and a dead host only when it is asked before the living one: the one
+    named `first` (Server.host), then in the order of the parameters.
     psycopg2.OperationalError when no host answers, NoServer when none may be used.
     """
     writes = must_write(params)
     found: list[tuple[Any, Server]] = []
     try:
-        for raw, server in _asked(params):
+        for raw, server in _asked(params, first):
             found.append((raw, server))
             if not ask_all and _will_do(server, seen, must_write=writes):
                 break
@@ -92,10 +95,10 @@ def single_hosts(params: Params) -> list[dict[str, Any]]:
     ]
 
 
-def _asked(params: Params) -> Iterator[tuple[Any, Server]]:
+def _asked(params: Params, first: str = "") -> Iterator[tuple[Any, Server]]:
     """Yield a connection to each host that answers. OperationalError when none does."""
     trouble, is_any = None, False
-    for single in single_hosts(params):
+    for single in sorted(single_hosts(params), key=lambda one: _name(one) != first):
         raw = None
         try:
             with answers.within(connect_seconds(single)):
@@ -118,8 +121,11 @@ def _server(raw: Any, single: Params) -> Server:
         cursor.execute(_WHAT)
         system, timeline, is_writable, started = cursor.fetchone()
     raw.autocommit = False
-    name = f"{single.get('host') or 'local'}:{single.get('port') or 5432}"
-    return Server(name, int(system), int(timeline), bool(is_writable), str(started))
+    return Server(_name(single), int(system), int(timeline), bool(is_writable), str(started))
+
+
+def _name(single: Params) -> str:
+    return f"{single.get('host') or 'local'}:{single.get('port') or 5432}"
 
 
 def _will_do(server: Server, seen: Seen | None, *, must_write: bool) -> bool:

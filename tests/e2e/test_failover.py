@@ -186,6 +186,7 @@ def test_a_check_that_was_lost_has_its_pings_when_it_is_made_again(
     before = pair.standby.ask(kept)
     assert server.ping(f"/ping/{code}", b"on the new one") == 200
     wait_for(lambda: pair.standby.ask(kept) > before, "another orphan", server.log)
+    assert f"check {code}: " in server.manage("lost_checks")
     server.evaluate(make.format(f"name='back', code='{code}'"))
     wait_for(
         lambda: len(applied(pair.standby)) == 2,
