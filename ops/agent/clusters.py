@@ -203,6 +203,8 @@ def of_server(port: int, place: str = "", user: str = ACCOUNT) -> tuple[Facts | 
 
 # A standby's WAL receiver begins at the start of a segment, before what is replayed already.
 # A primary's timeline is in the name of the file it writes: its last checkpoint may be older.
+# So may a standby's be, for minutes; what it has received is in the names of its files, also
+# when the primary is dead and its receiver gone.
 QUESTION = """
 WITH here AS (
     SELECT standby,
@@ -218,6 +220,9 @@ SELECT json_build_object(
     'timeline', CASE
         WHEN standby THEN greatest(
             (SELECT received_tli FROM pg_stat_wal_receiver),
+            (SELECT max(('x' || substr(name, 1, 8))::bit(32)::integer)
+                FROM pg_ls_waldir()
+                WHERE name ~ '^[0-9A-F]{24}$'),
             (SELECT min_recovery_end_timeline FROM pg_control_recovery()),
             (SELECT timeline_id FROM pg_control_checkpoint()))
         ELSE ('x' || substr(pg_walfile_name(lsn), 1, 8))::bit(32)::integer

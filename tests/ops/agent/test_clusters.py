@@ -1,6 +1,7 @@
 """What a host says of its cluster: of two real servers, a promotion, and files as they may be."""
 
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from ops.agent import clusters
 from ops.agent.clusters import Facts
 from tests.clusters import PATIENCE_SECONDS, SLOT, Node, Pair, running_pair
-from tests.postgresql import PORT, program
+from tests.postgresql import PORT, owner, program
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="asks as the user postgres, as root can")
 
@@ -94,6 +95,36 @@ def test_a_stopped_server_is_an_answer_and_its_files_still_tell() -> None:
         found, said = clusters.of_server(PORT, str(two.standby.directory), "stillhere")
         assert found is None
         assert "timeout expired" in said
+
+
+def come_back(old: Node, leader: Node) -> None:
+    """Start a stopped primary as the standby of another."""
+    (old.data / "standby.signal").touch()
+    shutil.chown(old.data / "standby.signal", *owner())
+    with (old.data / "postgresql.auto.conf").open("a") as file:
+        file.write(f"primary_slot_name = '{SLOT}'\n")
+        file.write(f"primary_conninfo = 'host={leader.directory} port={PORT} user=stillhere'\n")
+    old.start()
+
+
+def test_a_standby_without_a_receiver_knows_the_timeline_that_it_has_received() -> None:
+    with running_pair() as two:
+        two.primary.stop()
+        two.promote()
+        two.standby.ask("SELECT pg_create_physical_replication_slot(%s)", SLOT)
+        come_back(two.primary, two.standby)
+        two.standby.ask("CREATE TABLE noted_later (id integer)")
+        two.catch_up(two.standby, two.primary)
+        two.standby.kill()
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (said := server_of(two.primary))["receiver"] is not None:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert said["is_standby"]
+        assert said["timeline"] == 2
+        # What its last checkpoint and its recovery say is older.
+        control = control_of(two.primary)
+        assert max(control["timeline"], control["min_recovery_end_timeline"]) == 1
 
 
 def test_output_that_lacks_a_value_is_no_answer() -> None:
