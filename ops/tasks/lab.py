@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from json import dumps
 from pathlib import Path
+from typing import Any
 
 from fabric import Connection, task
 from invoke.exceptions import Exit
@@ -144,12 +145,16 @@ def drill(_: Connection, what: str, json: str = "", prefix: str = failover.PREFI
     """Rehearse a disaster under load, and hold a ledger of what clients were promised."""
     if what != "failover":
         raise Exit(f"There is no drill {what!r}. It has to be failover.", code=1)
-    began = time.monotonic()
-    with _lab(prefix):
-        found = failover.drill(prefix, lambda words: _say(f"{time.strftime('%H:%M:%S')} {words}"))
+    began, found = time.monotonic(), dict[str, dict[str, Any]]()
+
+    def told(kind: str, one: dict[str, Any]) -> None:
+        found[kind] = one
+        sys.stdout.write("\n".join(figures.lines({kind: one})) + "\n")
         if json:
             Path(json).write_text(dumps(found, indent=1) + "\n", "utf-8")
-        sys.stdout.write("\n".join(figures.lines(found)) + "\n")
+
+    with _lab(prefix):
+        failover.drill(prefix, lambda words: _say(f"{time.strftime('%H:%M:%S')} {words}"), told)
         _say(f"done in {time.monotonic() - began:.0f} s")
 
 

@@ -43,13 +43,19 @@ _REPORTED = {
 }
 
 
-def drill(prefix: str, say: Callable[[str], None]) -> dict[str, dict[str, Any]]:
-    """Do both, on the lab of that prefix; it comes and goes with us unless it is up already."""
+def drill(
+    prefix: str, say: Callable[[str], None], told: Callable[[str, dict[str, Any]], None]
+) -> None:
+    """Do both, on the lab of that prefix; it comes and goes with us unless it is up already.
+
+    `told` is given the kind and the figures of each as soon as they are there.
+    """
     with applied_lab(prefix, prefix, say) as (lab, _):
         say("deploying what is committed")
         must_fab("deploy", "--fleet", fleet_of(lab), "--commit", "HEAD", "--yes")
         rehearsal = Drill(Product(lab), say)
-        return {"planned": rehearsal.planned(), "unplanned": rehearsal.unplanned()}
+        told("planned", rehearsal.planned())
+        told("unplanned", rehearsal.unplanned())
 
 
 @dataclass(slots=True)
