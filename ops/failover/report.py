@@ -40,7 +40,8 @@ class Report:
             parts = ", ".join(f"{name} {value:.2f}" for name, value in self._parts().items())
             since = " since this run began to stop it" if self.is_resumed else ""
             found.append(f"  nobody could write for {self.gap_seconds:.2f} s{since} ({parts})")
-        others = {name: value for name, value in self.seconds.items() if name not in PARTS}
+        told = PARTS if self.gap_seconds is not None else ()
+        others = {name: value for name, value in self.seconds.items() if name not in told}
         found += [f"  {name:<12} {value:6.2f} s" for name, value in others.items()]
         if self.new_timeline is not None:
             found.append(f"  timeline {procedure.timeline} -> {self.new_timeline}")
