@@ -15,7 +15,7 @@ from ops.deploy.stopping import Stopping
 from ops.errors import ChangeFailed, OpsError
 from ops.failover.hands import End, Hands, Outcome
 from ops.failover.journal import Procedure, Step
-from ops.failover.next_step import Way
+from ops.failover.next_step import Way, is_promoted
 from ops.failover.safety import why_not_promote
 from ops.failover.telling import Steps
 from ops.failover.undoing import undo
@@ -105,7 +105,7 @@ def _down_again(course: Course, procedure: Procedure) -> None:
         with steps.step("stop", procedure.old):
             _stop(hands, procedure)
     with steps.step("catch up", procedure.new):
-        _catch_up(course, procedure)
+        _catch_up(course, procedure, is_crossed=True)
 
 
 def _enter(course: Course, procedure: Procedure, step: Step) -> None:
@@ -121,8 +121,11 @@ def _stop(hands: Hands, procedure: Procedure) -> None:
     hands.kill(procedure)
 
 
-def _catch_up(course: Course, procedure: Procedure) -> None:
-    """Wait until all that has to be so for a promotion is. ChangeFailed says what is not."""
+def _catch_up(course: Course, procedure: Procedure, *, is_crossed: bool = False) -> None:
+    """Wait until all that has to be so for a promotion is. ChangeFailed says what is not.
+
+    `is_crossed`: an earlier run may have sent it, and it may be done at any moment.
+    """
     deadline = course.steps.clock() + CATCH_UP_SECONDS
     while True:
         old, new = course.hands.look(procedure)
@@ -132,7 +135,7 @@ def _catch_up(course: Course, procedure: Procedure) -> None:
             words = f"{procedure.new} does not answer."
         else:
             words = why_not_promote(procedure, old, new, silence)
-        if not words:
+        if not words or (is_crossed and new is not None and is_promoted(procedure, new)):
             return
         if silence is not None or course.steps.clock() > deadline:
             raise ChangeFailed(words)

@@ -50,23 +50,10 @@ Kept = Mapping[str, Procedure | None]  # by database host that answers
 def what_next(kept: Kept, nodes: Mapping[str, Node], wanted: Wanted) -> Decision:
     """Return what to do. A host that is in neither mapping does not answer."""
     alive = [one for one in kept.values() if one and not is_over(one, nodes)]
-    if len({one.id for one in alive}) > 1:
-        named = "; ".join(sorted({str(one) for one in alive}))
-        return _refuse(None, f"Two failovers are under way: {named}. Look at both hosts first.")
     if not alive:
-        if wanted.is_undo:
-            return _refuse(None, "No failover is under way: there is nothing to undo.")
-        if [one.name for one in nodes.values() if one.takes_writes] == [wanted.to]:
-            return Decision(Way.NOTHING, words=f"{wanted.to} is the primary: nothing to do.")
-        return Decision(Way.BEGIN)
+        return _of_none(nodes, wanted)
     # The new one's word is the newer one: a primary that was given up has not heard the rest.
     procedure = next((one for one in alive if kept.get(one.new) == one), alive[0])
-    if procedure.new != wanted.to:
-        return _refuse(
-            procedure,
-            f"Under way is {procedure}. fab db.failover --to {procedure.new} goes on with it; "
-            "with --undo it is taken back, as long as nothing was promoted.",
-        )
     if procedure.new not in nodes:
         return _refuse(
             procedure,
@@ -74,11 +61,31 @@ def what_next(kept: Kept, nodes: Mapping[str, Node], wanted: Wanted) -> Decision
             "Only when it is certainly dead, and stays so: "
             f"fab db.unfence {procedure.old} --peer-is-dead.",
         )
-    if _is_as_before(procedure, nodes) and not wanted.is_undo:
+    is_sent = _is_sent(procedure, kept)
+    if _is_as_before(procedure, nodes) and not (is_sent and procedure.is_primary_lost):
+        if wanted.is_undo:
+            return Decision(Way.UNDO, procedure, f"Taking back {procedure}.")
         return Decision(Way.BEGIN, words=f"{procedure}, was cut off with nothing changed.")
-    if is_maybe_promoted(procedure, kept, nodes[procedure.new]):
+    if len({one.id for one in alive}) > 1:
+        named = "; ".join(sorted({str(one) for one in alive}))
+        return _refuse(None, f"Two failovers are under way: {named}. Look at both hosts first.")
+    if procedure.new != wanted.to:
+        return _refuse(
+            procedure,
+            f"Under way is {procedure}. fab db.failover --to {procedure.new} goes on with it; "
+            "with --undo it is taken back, as long as nothing was promoted.",
+        )
+    if is_sent or is_promoted(procedure, nodes[procedure.new]):
         return _after(procedure, wanted)
     return _before(procedure, nodes, wanted)
+
+
+def _of_none(nodes: Mapping[str, Node], wanted: Wanted) -> Decision:
+    if wanted.is_undo:
+        return _refuse(None, "No failover is under way: there is nothing to undo.")
+    if [one.name for one in nodes.values() if one.takes_writes] == [wanted.to]:
+        return Decision(Way.NOTHING, words=f"{wanted.to} is the primary: nothing to do.")
+    return Decision(Way.BEGIN)
 
 
 def is_over(procedure: Procedure, nodes: Mapping[str, Node]) -> bool:
@@ -99,15 +106,15 @@ def _is_as_before(procedure: Procedure, nodes: Mapping[str, Node]) -> bool:
     return is_serving and new.is_standby and new.timeline == procedure.timeline
 
 
-def is_maybe_promoted(procedure: Procedure, kept: Kept, new: Node) -> bool:
-    """Tell whether the new one is, or may be, promoted.
-
-    Before the word is sent the step is on its disk: if not, it was never sent.
-    """
+def _is_sent(procedure: Procedure, kept: Kept) -> bool:
+    """Tell whether the word to promote may have been sent: it is on the new one's disk before."""
     own = kept.get(procedure.new)
-    is_sent = own is not None and own.step.is_final
-    is_done = new.takes_writes or (not new.standby_signal and new.timeline > procedure.timeline)
-    return is_sent or is_done
+    return own is not None and own.step.is_final
+
+
+def is_promoted(procedure: Procedure, new: Node) -> bool:
+    """Tell whether the new one has become a primary since, whether it runs or not."""
+    return new.takes_writes or (not new.standby_signal and new.timeline > procedure.timeline)
 
 
 def _after(procedure: Procedure, wanted: Wanted) -> Decision:

@@ -45,12 +45,15 @@ def failover(desk: Desk, errand: Errand) -> Report | None:
     nodes = look(desk)
     show(desk, nodes)
     known = {name: one for name, one in nodes.items() if isinstance(one, Node)}
-    decision = what_next(kept_by(nodes), known, errand.wanted)
+    kept = kept_by(nodes)
+    decision = what_next(kept, known, errand.wanted)
     if decision.way is Way.REFUSE:
         raise Refused(decision.words)
     if decision.words:
         desk.telling.say(decision.words)
     if decision.way is Way.NOTHING:
+        for ended in filter(None, kept.values()):
+            OnHosts(desk).forget(ended)
         return None
     procedure, way = decision.procedure, decision.way
     if procedure is None or way is Way.FORWARD:
@@ -88,7 +91,7 @@ def _judged(desk: Desk, errand: Errand, decision: Decision, nodes: Nodes) -> Pro
     plan = Plan(new.name, wanted.is_primary_lost, errand.without_backup, cut_off is not None)
     with desk.telling.step("pre-flight", "all"):
         points = judged(plan, seen(desk, nodes, old, new))
-    for point in points:
+    for point in (Judgement("P1", "all hosts are held: nobody else is at work"), *points):
         _say(desk, point)
     if any(point.is_red for point in points):
         undone = f" fab db.failover --to {new.name} --undo takes back what is begun."
@@ -152,10 +155,16 @@ def consequence(procedure: Procedure, way: Way, nodes: Nodes) -> str:
             "is lost."
         )
     age = lost_seconds(nodes, new)
+    there = nodes.get(old)
+    is_there = isinstance(there, Node) and there.takes_writes
+    hint = (
+        f"  {old} takes writes: without --primary-lost nothing would be lost." if is_there else ""
+    )
     words = "nobody knows how old" if age is None else f"{age:.1f} s old"
     return (
         f"PROMOTE {new}, AND GIVE {old} UP.  The last transaction that {new} has is {words}: what "
         f"{old} wrote after it is lost, but for pings, which come back from the journals."
+        f"{hint}"
     )
 
 

@@ -1,6 +1,7 @@
 """Does the fleet work on the new primary? This is where servers and balancers prove it."""
 
 import time
+from collections.abc import Sequence
 
 from ops.deploy.desk import Desk, at_once
 from ops.deploy.smoke import pings, wrong_answers
@@ -22,6 +23,8 @@ def wait_for_first_write(desk: Desk, new: Host, timeline: int) -> float | None:
     Its drain notes that, with the change of the directory's counter that goes with it.
     None when there is no product yet. ChangeFailed when nobody comes to write.
     """
+    if not _serving(desk):
+        return None
     deadline = time.monotonic() + FIRST_WRITE_SECONDS
     while True:
         said = desk.of(new).ask(
@@ -31,7 +34,7 @@ def wait_for_first_write(desk: Desk, new: Host, timeline: int) -> float | None:
             database=DATABASE,
             timeline=timeline,
         )
-        if said["is_noted"] is None or not _serving(desk):
+        if said["is_noted"] is None:
             return None
         if said["is_noted"]:
             return float(said["seen_at"])
@@ -45,14 +48,14 @@ def wait_for_first_write(desk: Desk, new: Host, timeline: int) -> float | None:
 
 def prove(desk: Desk, new: Host) -> str:
     """Have every server log in where it may write, and a ping of every balancer arrive."""
-    deadline = time.monotonic() + PROVE_SECONDS
-    while wrong := (not_writable(desk, new) or _not_arrived(desk)):
+    serving, deadline = _serving(desk), time.monotonic() + PROVE_SECONDS
+    while wrong := (not_writable(desk, new) or _not_arrived(desk, serving)):
         if time.monotonic() > deadline:
             raise ChangeFailed("\n".join(wrong))
         time.sleep(PAUSE_SECONDS)
     servers, balancers = desk.hosts(Role.APP_SERVER), desk.hosts(Role.LOAD_BALANCER)
     words = f"{len(servers)} servers may write"
-    return f"{words}, a ping of {len(balancers)} balancers arrives" if _serving(desk) else words
+    return f"{words}, a ping of {len(balancers)} balancers arrives" if serving else words
 
 
 def not_writable(desk: Desk, primary: Host) -> list[str]:
@@ -67,11 +70,9 @@ def not_writable(desk: Desk, primary: Host) -> list[str]:
     return list(filter(None, at_once(one, desk.hosts(Role.APP_SERVER))))
 
 
-def _not_arrived(desk: Desk) -> list[str]:
+def _not_arrived(desk: Desk, serving: Sequence[Host]) -> list[str]:
     """Return what balancers' pings have not come to the database: its word is 404."""
-    return [
-        line for server in _serving(desk) for line in wrong_answers(desk, pings(desk.fleet, server))
-    ]
+    return [line for one in serving for line in wrong_answers(desk, pings(desk.fleet, one))]
 
 
 def _serving(desk: Desk) -> list[Host]:

@@ -10,6 +10,7 @@ from ops.databases.node import Node
 from ops.errors import ChangeFailed, OpsError
 from ops.failover.hands import End, Hands, Outcome
 from ops.failover.journal import Procedure, Step
+from ops.failover.next_step import is_promoted
 from ops.failover.telling import Steps
 
 
@@ -32,7 +33,7 @@ def undo(hands: Hands, steps: Steps, procedure: Procedure, trouble: str = "") ->
 
 def _undo(hands: Hands, procedure: Procedure) -> None:
     old, new = hands.look(procedure)
-    if new is not None and _is_promoted(procedure, new):
+    if new is not None and is_promoted(procedure, new):
         raise ChangeFailed(f"{procedure.new} takes writes: nothing is started beside it.")
     if old is None and procedure.is_primary_lost:
         hands.forget(procedure)  # nobody has touched it
@@ -64,7 +65,3 @@ def _start(hands: Hands, procedure: Procedure, old: Node | None, new: Node | Non
 
 def _serves(old: Node) -> bool:
     return old.takes_writes and old.unit == "active"
-
-
-def _is_promoted(procedure: Procedure, new: Node) -> bool:
-    return new.takes_writes or (not new.standby_signal and new.timeline > procedure.timeline)

@@ -23,6 +23,7 @@ class Fate(StrEnum):
     CUT_AFTER = "cut after"
     FAILS = "fails"
     ANSWER_LOST = "answer lost"
+    LATE = "late"  # a promotion is under way when the machine is cut off, and done a little later
 
 
 class Cut(BaseException):
@@ -44,19 +45,27 @@ class Machine:
     ended_at: int = 0
     state: str = "in production"
     is_on: bool = True
+    is_stopping: bool = False
     kept: dict[str, object] | None = None
 
     @property
     def is_open(self) -> bool:
         """Tell whether applications can write here."""
-        return self.is_on and self.is_running and not self.is_standby and not self.is_fenced
+        return self.takes_writes and not self.is_fenced
 
     @property
     def takes_writes(self) -> bool:
-        return self.is_on and self.is_running and not self.is_standby
+        is_up = self.is_on and self.is_running and not self.is_stopping
+        return is_up and not self.is_standby
+
+    @property
+    def unit(self) -> str:
+        if self.is_stopping:
+            return "deactivating"
+        return "active" if self.is_running else "inactive"
 
     def cut_power(self) -> None:
-        self.is_on = self.is_running = False
+        self.is_on = self.is_running = self.is_stopping = False
 
     def as_node(self) -> Node:
         """Return what its agent would say."""
@@ -71,8 +80,8 @@ class Machine:
             start_conf=self.start_conf,
             fence=self.is_fenced,
             fence_file=self.is_fenced,
-            unit="active" if self.is_running else "inactive",
-            server=running if self.is_running else None,
+            unit=self.unit,
+            server=running if self.unit == "active" else None,
             control=files,
             procedure=self.kept,
         )
@@ -91,6 +100,7 @@ class World:
     acts: int = 0
     log: list[str] = field(default_factory=list)
     was_promoted: bool = False
+    promotes_in: int = 0  # acts, until a promotion that is under way is done
     is_lost: bool = False
 
     def keep(self, procedure: Procedure, *hosts: str) -> None:
@@ -123,6 +133,7 @@ class World:
 
     def stop(self, procedure: Procedure) -> bool:
         with self._act("stop", procedure.old):
+            self.old.is_stopping = self.old.is_running and self.stop_hangs
             if self.old.is_running and not self.stop_hangs:
                 self.old.ended_at, self.old.wal = self.old.wal + 1, self.old.wal + 120
                 self._replicate()
@@ -131,7 +142,7 @@ class World:
 
     def kill(self, procedure: Procedure) -> None:
         with self._act("kill", procedure.old):
-            self.old.is_running = False
+            self.old.is_running = self.old.is_stopping = False
 
     def allow_start(self, procedure: Procedure) -> None:
         with self._act("allow start", procedure.old):
@@ -146,6 +157,8 @@ class World:
             is_silent = not (self.new.is_on and self.new.is_running)
             if is_silent and not may_start_alone:
                 raise ChangeFailed("the guard refuses: the other one does not answer")
+            if self.old.is_stopping:
+                raise ChangeFailed("it is on its way down")
             self.old.is_running, self.old.state = True, "in production"
 
     def unfence(self, procedure: Procedure) -> None:
@@ -158,12 +171,20 @@ class World:
             pass
 
     def promote(self, procedure: Procedure) -> None:
+        if self.fates.get(self.acts) is Fate.LATE:
+            self.promotes_in = 2
+            raise Cut
         with self._act("promote", procedure.new):
-            if self.new.is_standby:
-                assert self.is_lost or self.new.wal >= self.old.wal, "the standby lacks something"
-                self.new.is_standby, self.new.marker = False, PRIMARY
-                self.new.timeline += 1
-                self.was_promoted = True
+            self._promoted()
+
+    def _promoted(self) -> None:
+        if self.new.is_standby:
+            assert self.is_lost or self.new.wal >= self.old.wal, "the standby lacks something"
+            self.new.is_standby, self.new.marker = False, PRIMARY
+            self.new.timeline += 1
+            self.was_promoted = True
+        self.promotes_in = 0
+        self.check()
 
     def settle(self, procedure: Procedure) -> str:
         with self._act("settle", procedure.new):
@@ -238,6 +259,10 @@ class _Act:
         world.acts += 1
         world.log.append(self.words)
         world.write()
+        if world.promotes_in:
+            world.promotes_in -= 1
+            if not world.promotes_in:
+                world._promoted()
         fate = world.fates.get(number)
         if fate is Fate.CUT_BEFORE:
             raise Cut

@@ -56,9 +56,9 @@ def new_procedure(world: World, wanted: Wanted) -> Procedure:
     )
 
 
-def cut_off(world: World, wanted: Wanted, number: int, fate: Fate) -> Outcome | Decision | None:
-    """Run the command with a fate for one of its acts; None when that cut it off."""
-    world.fates = {number: fate}
+def cut_off(world: World, wanted: Wanted, fates: dict[int, Fate]) -> Outcome | Decision | None:
+    """Run the command with fates for some of its acts; None when that cut it off."""
+    world.fates = fates
     try:
         return invoke(world, wanted)
     except Cut:
@@ -85,7 +85,7 @@ def test_a_failover_with_nothing_in_its_way_promotes_the_standby() -> None:
 @pytest.mark.parametrize("number", range(MOST_ACTS))
 def test_the_same_command_again_finishes_what_was_cut_off(number: int, fate: Fate) -> None:
     world = World()
-    cut_off(world, FORWARD, number, fate)
+    cut_off(world, FORWARD, {number: fate})
     world = renewed(world)
     outcome = invoke(world)
     if not is_ended(outcome, End.DONE):  # an undo was under way, and is finished first
@@ -102,7 +102,7 @@ def test_the_same_command_again_finishes_what_was_cut_off(number: int, fate: Fat
 @pytest.mark.parametrize("number", range(MOST_ACTS))
 def test_undo_lets_the_old_one_write_again_unless_the_new_one_does(number: int, fate: Fate) -> None:
     world = World()
-    first = cut_off(world, FORWARD, number, fate)
+    first = cut_off(world, FORWARD, {number: fate})
     world = renewed(world)
     outcome = invoke(world, UNDO)
     if is_ended(outcome, End.UNDONE) or is_ended(first, End.UNDONE):
@@ -123,7 +123,7 @@ def test_undo_lets_the_old_one_write_again_unless_the_new_one_does(number: int, 
 @pytest.mark.parametrize("number", range(MOST_ACTS))
 def test_a_red_before_the_line_leaves_the_old_one_writable(number: int) -> None:
     world = World()
-    outcome = cut_off(world, FORWARD, number, Fate.FAILS)
+    outcome = cut_off(world, FORWARD, {number: Fate.FAILS})
     if not world.was_promoted and not is_ended(outcome, End.CUT_OFF):
         assert world.old.is_open
         assert world.old.kept is None
@@ -135,8 +135,7 @@ def test_a_red_before_the_line_leaves_the_old_one_writable(number: int) -> None:
     st.lists(
         st.tuples(
             st.sampled_from([FORWARD, UNDO, LOST]),
-            st.integers(0, MOST_ACTS),
-            st.sampled_from(Fate),
+            st.dictionaries(st.integers(0, MOST_ACTS), st.sampled_from(Fate), max_size=2),
             st.sampled_from(["on", "on", "off", "rebooted"]),
         ),
         max_size=5,
@@ -144,15 +143,15 @@ def test_a_red_before_the_line_leaves_the_old_one_writable(number: int) -> None:
     st.booleans(),
 )
 def test_never_two_take_writes_whatever_is_cut_off_how_often(
-    runs: list[tuple[Wanted, int, Fate, str]], stop_hangs: bool
+    runs: list[tuple[Wanted, dict[int, Fate], str]], stop_hangs: bool
 ) -> None:
     world = World(stop_hangs=stop_hangs)
-    for wanted, number, fate, power in runs:
+    for wanted, fates, power in runs:
         if power != "on":
             world.old.cut_power()
         if power != "off" and not world.old.is_on:
             world.boot(world.old)
-        cut_off(world, wanted, number, fate)
+        cut_off(world, wanted, fates)
         world.check()
         world = renewed(world)
     if not world.old.is_on:
@@ -215,7 +214,7 @@ def test_a_lost_primary_that_answers_is_fenced_and_stopped_first() -> None:
 
 def test_an_undo_is_not_done_beside_a_new_one_that_does_not_answer() -> None:
     world = World()
-    cut_off(world, FORWARD, 8, Fate.CUT_AFTER)
+    cut_off(world, FORWARD, {8: Fate.CUT_AFTER})
     assert world.old.marker == FENCED
     world.new.is_on = False
     outcome = invoke(renewed(world), UNDO)
@@ -225,7 +224,7 @@ def test_an_undo_is_not_done_beside_a_new_one_that_does_not_answer() -> None:
 
 def test_another_target_is_refused_while_a_failover_is_under_way() -> None:
     world = World()
-    cut_off(world, FORWARD, 8, Fate.CUT_AFTER)
+    cut_off(world, FORWARD, {8: Fate.CUT_AFTER})
     outcome = invoke(renewed(world), Wanted("db1"))
     assert isinstance(outcome, Decision)
     assert "fab db.failover --to db2 goes on" in outcome.words
