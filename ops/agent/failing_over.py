@@ -41,6 +41,10 @@ table inet {table} {{
 	}}
 }}
 """
+PROMOTE = """
+SELECT pg_promote(true, {seconds}) WHERE pg_is_in_recovery();
+SELECT pg_is_in_recovery()
+"""
 IMMEDIATE_SECONDS, KILL_SECONDS, PAUSE_SECONDS = 10, 20, 0.05
 CONNECT_SECONDS = 5
 
@@ -109,6 +113,9 @@ def kill_database(audit: str) -> dict[str, Any]:
             send = ["systemctl", "kill", f"--signal={signal}", unit()]
             subprocess.run(send, capture_output=True, timeout=30)
             wait_until(lambda: not runs(), seconds)
+    # Else systemd would go on trying to start what has died, and the guard would refuse it.
+    with contextlib.suppress(Failed, subprocess.TimeoutExpired):
+        run(["systemctl", "stop", unit()], timeout=30)
     subprocess.run(["systemctl", "reset-failed", unit()], capture_output=True, timeout=30)
     return {"is_stopped": not runs()}
 
@@ -138,11 +145,11 @@ def promote(port: int, seconds: int, by: str, why: str, audit: str) -> dict[str,
     """Make a standby the primary; the marker says so before. Done already: nothing happens."""
     note(audit)
     set_role("primary", by, why)
-    if answers(port) == "t":
-        sql(f"SELECT pg_promote(true, {seconds})", port, seconds + 30)
-    if not wait_until(lambda: answers(port) == "f", seconds):
+    # One question, since every moment of it is one in which nobody can write.
+    said = sql(PROMOTE.format(seconds=int(seconds)), port, seconds + 30)
+    if said.splitlines()[-1:] != ["f"] and not wait_until(lambda: answers(port) == "f", seconds):
         raise Failed(f"The promotion is not done after {seconds} s. {why_not()}")
-    return {}
+    return {"at": time.time()}
 
 
 def checkpoint(port: int, seconds: int, audit: str) -> dict[str, Any]:

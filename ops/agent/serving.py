@@ -17,6 +17,7 @@ agent, which lets go of the operators' lock. Only Python 3.11's own library here
     {"ask": "software"}, "upgrade", "reboot" and others: see updating
     {"ask": "cluster", "port": ...}           -> see ops/agent/clusters
     {"ask": "fence"}, "stop_database", "promote" and others: see failing_over
+    {"ask": "first_write"}, "replication_login", "database_url": see proving
     {"ask": "rewind", ...}, "follow", "database_log": see rejoining
 """
 
@@ -62,6 +63,7 @@ from ops.agent.failing_over import (
 )
 from ops.agent.guarding import confirm
 from ops.agent.probing import doors, probe
+from ops.agent.proving import database_url, first_write, replication_login
 from ops.agent.rejoining import database_log, follow, rewind
 from ops.agent.releasing import let_go, make_room, publish, releases, switch, unpack
 from ops.agent.seeing import observe
@@ -161,6 +163,9 @@ ASKED: dict[str, Callable[..., dict[str, Any]]] = {
     "hold_wal": hold_wal,
     "keep_procedure": keep_procedure,
     "procedure": procedure,
+    "replication_login": replication_login,
+    "database_url": database_url,
+    "first_write": first_write,
     "rewind": rewind,
     "follow": follow,
     "database_log": database_log,

@@ -80,7 +80,7 @@ def why_not_unfenced(host: str, nodes: Nodes, *, peer_is_dead: bool) -> str:
         return f"{host} has no cluster that could be started."
     if one.rewinding:
         return f"{host}: a rewind was cut off: fab db.standby {host} --reclone."
-    if one.procedure is not None:
+    if one.procedure is not None and not peer_is_dead:
         return f"{host}: a failover is under way, or was cut off: the same fab db.failover again."
     if one.standby_signal and not one.takes_writes:
         return ""
@@ -162,6 +162,8 @@ def _open(desk: Desk, host: Host, role: str) -> None:
             why=BY_HAND,
             audit=desk.did(host, "let applications into the database"),
         )
+        audit = desk.did(host, "no failover is under way any more")
+        desk.of(host).ask("keep_procedure", answer_seconds=ACT_SECONDS, procedure={}, audit=audit)
 
 
 def looked(desk: Desk) -> dict[str, Node | str]:

@@ -15,7 +15,10 @@ LOG_SECONDS = 60
 
 
 def why_not_following(name: str, nodes: Nodes) -> str:
-    """Return why a host is no standby that one could fail over to at this moment; "" when it is."""
+    """Return why a host does not follow the primary closely at this moment; "" when it does.
+
+    A failover asks that, too, in its own last steps: its journal is no reason here.
+    """
     one, primary = nodes[name], the_primary(nodes)
     if isinstance(one, str):
         return one
@@ -25,8 +28,6 @@ def why_not_following(name: str, nodes: Nodes) -> str:
         return f"PostgreSQL does not answer: {one.said}"
     if not one.is_standby:
         return "it is no standby"
-    if one.procedure is not None:
-        return "a failover is under way, or was cut off"
     if not one.is_streaming:
         return f"it does not stream from {primary.name}"
     if one.timeline != primary.timeline:
@@ -47,6 +48,8 @@ def why_not_worked_on(name: str, nodes: Nodes) -> str:
         to = next((each for each in standbys if each != name), "HOST")
         words = f"{name} is the primary, and is worked on only as a standby"
         return f"{words}: fab db.failover --to {to} first."
+    if isinstance(one, Node) and one.procedure is not None:
+        return f"{name}: a failover is under way, or was cut off."
     why = why_not_following(name, nodes)
     return f"{name} is worked on only while it follows closely, and {why}." if why else ""
 

@@ -59,7 +59,7 @@ def promoted(**changed: Any) -> Node:
         (node(), standby(), "there is no one primary"),
         (primary(), node("db2", said="refused"), "does not answer: refused"),
         (primary(), node("db2", server=server()), "there is no one primary"),
-        (primary(), standby(procedure={"step": "E4"}), "a failover is under way"),
+        (primary(procedure={"step": "E9"}), standby(procedure={"step": "E9"}), ""),
         (primary(), serving(receiver=None), "does not stream from db1"),
         (primary(), serving(timeline=2), "on timeline 2, db1 on 3"),
         (primary(), serving(is_replay_paused=True), "its replay is paused"),
@@ -80,6 +80,8 @@ def test_a_database_is_worked_on_only_as_a_standby() -> None:
     assert why_not_worked_on("db2", well) == ""
     assert "fab db.failover --to db2 first" in why_not_worked_on("db1", well)
     assert why_not_worked_on("db2", pair(primary(), BARE)) == ""
+    busy = standby(procedure={"step": "E9"})
+    assert "a failover is under way" in why_not_worked_on("db2", pair(primary(), busy))
     assert "it does not stream" in why_not_worked_on("db2", pair(primary(), serving(receiver=None)))
 
 
@@ -159,7 +161,12 @@ def test_a_rejoin_is_planned_by_what_all_hosts_say(fleet: Fleet) -> None:
         (primary(), standby(), "db1 is the primary"),
         (primary(), promoted(), "both take writes"),
         (fenced(), promoted(procedure={"step": "E6"}), "db2: a failover is under way"),
-        (replace(fenced(), control=control(state=SHUT_DOWN)), promoted(), "--reclone"),
+        (replace(fenced(), control=control(state=SHUT_DOWN)), promoted(), "anew: fab db.standby"),
+        (
+            node(control=control(state=SHUT_DOWN)),
+            promoted(),
+            "fab db.fence db1, then fab db.standby",
+        ),
         (replace(fenced(), control=control(timeline=9)), promoted(), "past db2's 3"),
     ],
 )
