@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from ops.agent import failing_over
 from ops.secrets import read_vault, vault_of
-from provisioning.fleet import Fleet
+from provisioning.fleet import Fleet, Role
+from provisioning.flows import POSTGRESQL
 from provisioning.programs import standing_by, start_guard
 from provisioning.replication import GUARD_DROP_IN, PASSWORDS, PEERS
 from tests.ops.operator import EMPTY, FAILED, fab, shown_plan
@@ -89,9 +91,8 @@ def test_two_hosts_that_lose_their_power_together_find_their_roles_again(
 
 def test_a_fence_outlives_a_reload_and_is_no_drift(applied: Fleet, rehearsal: Rehearsal) -> None:
     """What a failover puts there is the firewall's, too."""
-    rules = "table inet stillhere_fence { chain input { type filter hook input priority -10; } }"
-    fence = "/etc/nftables.d/fence.nft"
-    rehearsal.run("db2", ["sh", "-c", f"echo '{rules}' >{fence} && nft -f {fence}"])
+    fence, rules = failing_over.FENCE, failing_over.rules(["192.0.2.7", "2001:db8::7"], 5432)
+    rehearsal.run("db2", ["sh", "-c", f"cat >{fence} <<'END'\n{rules}END\nnft -f {fence}"])
     try:
         assert shown_plan(applied).returncode == EMPTY
         rehearsal.run("db2", ["systemctl", "reload", "nftables"])
@@ -102,6 +103,7 @@ def test_a_fence_outlives_a_reload_and_is_no_drift(applied: Fleet, rehearsal: Re
     assert shown_plan(applied).returncode == EMPTY
 
 
+@pytest.mark.long
 def test_a_copy_that_a_power_cut_ended_is_made_anew(applied: Fleet, rehearsal: Rehearsal) -> None:
     drop(rehearsal, "db2")
     tried = []
@@ -230,4 +232,31 @@ def test_one_host_is_made_a_standby_from_bare_and_anew(
     )
     assert primary.returncode == FAILED
     assert "db1 is the primary" in primary.stderr
+    assert shown_plan(applied).returncode == EMPTY
+
+
+@pytest.mark.long
+def test_a_fenced_host_whose_data_is_of_no_use_is_cloned_anew(
+    applied: Fleet, rehearsal: Rehearsal
+) -> None:
+    """It comes back without its fence: every application logs in."""
+    marker = json.dumps({"role": "fenced", "since": "now", "by": "ada", "why": "a test"})
+    servers = [one for one in applied.hosts if one.role is Role.APP_SERVER]
+    addresses = [each for one in servers for each in (one.address, one.address6)]
+    rules = failing_over.rules(addresses, POSTGRESQL.port)
+    for line in (
+        "systemctl stop postgresql@17-main",
+        f"rm {DATA}/standby.signal",
+        f"echo '{marker}' >{start_guard.MARKER}",
+        "echo disabled >/etc/postgresql/17/main/start.conf",
+        f"cat >{failing_over.FENCE} <<'END'\n{rules}END\nnft -f {failing_over.FENCE}",
+    ):
+        rehearsal.run("db2", ["sh", "-c", line])
+    assert shown_plan(applied).returncode == EMPTY  # nobody starts it
+    without = fab("db.standby", "db2", "--fleet", str(applied.path))
+    assert without.returncode == FAILED
+    assert "fab db.standby db2 --reclone" in " ".join(without.stderr.split())
+    anew = fab("db.standby", "db2", "--reclone", "--confirm", "db2", "--fleet", str(applied.path))
+    assert anew.returncode == 0, anew.stdout + anew.stderr
+    assert rows(rehearsal, "db1", STREAMS) == ["db2|streaming"]
     assert shown_plan(applied).returncode == EMPTY
