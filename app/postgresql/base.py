@@ -27,6 +27,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     is_worker = False
     takes_any = False  # also a database that is not the one written to before
     server: Server | None = None
+    _has_failed = False  # the connection to `server`: it broke, or was not usable any more
     _lookout: Lookout | None = None
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
@@ -34,11 +35,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
         # In place of Django's own: the same but for the choice. It wants to know the
         # isolation level, and reads JSON itself.
         self.isolation_level = IsolationLevel.READ_COMMITTED
-        # After a failover an old primary that is fenced answers nobody: who has been led past
-        # it once is not to wait for it again.
-        last = self.server.host if self.server else ""
+        # An old primary that is fenced answers nobody: whom it has failed asks it last, and who
+        # has found the new one goes there first.
+        known = self.server.host if self.server else ""
+        order = hosts.Order(last=known) if self._has_failed else hosts.Order(first=known)
         seen, is_worker = self.seen(), self.is_worker
-        raw, self.server = hosts.connect(conn_params, seen, ask_all=is_worker, first=last)
+        raw, self.server = hosts.connect(conn_params, seen, ask_all=is_worker, order=order)
+        self._has_failed = False
         extras.register_default_jsonb(conn_or_curs=raw, loads=lambda text: text)
         if self.is_worker:
             self._lookout = Lookout(conn_params, self.server)
@@ -52,8 +55,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """
         if self.connection is None or self.server is None:
             return False
+        is_usable = self._still_writes(self.server)
+        self._has_failed = not is_usable
+        return is_usable
+
+    def _still_writes(self, server: Server) -> bool:
         seen = self.seen()
-        if seen is not None and not seen.allows(self.server):
+        if seen is not None and not seen.allows(server):
             return False
         params = self.get_connection_params()
         try:
@@ -72,6 +80,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def close(self) -> None:
         """Close the connection, and look out no more."""
+        if self.connection is not None and self.connection.closed:
+            self._has_failed = True
         if self._lookout is not None:
             self._lookout.close()
             self._lookout = None

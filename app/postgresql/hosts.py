@@ -7,6 +7,7 @@ primary. And it waits for answers on its own, where ours are bounded (answers).
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg2
@@ -33,21 +34,33 @@ FROM pg_control_system()
 Params = Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Which host (Server.host) is asked first, and which last; else as the parameters say."""
+
+    first: str = ""
+    last: str = ""
+
+    def rank(self, single: Params) -> tuple[bool, bool]:
+        """Return what the hosts are sorted by."""
+        name = _name(single)
+        return name == self.last, name != self.first
+
+
 def connect(
-    params: Params, seen: Seen | None, *, ask_all: bool, first: str = ""
+    params: Params, seen: Seen | None, *, ask_all: bool, order: Order = Order()
 ) -> tuple[Any, Server]:
     """Return a connection of psycopg2's, and what its server is.
 
     With `ask_all` every host is asked and the best is chosen (servers.choose). Else the
     first will do that takes writes, if it is not older than what we have `seen`; that
-    costs a query, and a dead host only when it is asked before the living one: the one
-    named `first` (Server.host), then in the order of the parameters.
+    costs a query, and a dead host only when it is asked before the living one.
     psycopg2.OperationalError when no host answers, NoServer when none may be used.
     """
     writes = must_write(params)
     found: list[tuple[Any, Server]] = []
     try:
-        for raw, server in _asked(params, first):
+        for raw, server in _asked(params, order):
             found.append((raw, server))
             if not ask_all and _will_do(server, seen, must_write=writes):
                 break
@@ -95,10 +108,10 @@ def single_hosts(params: Params) -> list[dict[str, Any]]:
     ]
 
 
-def _asked(params: Params, first: str = "") -> Iterator[tuple[Any, Server]]:
+def _asked(params: Params, order: Order = Order()) -> Iterator[tuple[Any, Server]]:
     """Yield a connection to each host that answers. OperationalError when none does."""
     trouble, is_any = None, False
-    for single in sorted(single_hosts(params), key=lambda one: _name(one) != first):
+    for single in sorted(single_hosts(params), key=order.rank):
         raw = None
         try:
             with answers.within(connect_seconds(single)):

@@ -111,9 +111,7 @@ def _page(request: HttpRequest, progress: Progress) -> HttpResponse:
 
 
 def _fields(request: HttpRequest) -> Sequence[tuple[str, str]]:
-    """Return what was sent, for a form that sends it again: of our own forms, and no password."""
-    if not getattr(request, "csrf_processing_done", False):
-        return ()
+    """Return what was sent, for a form that sends it again; no password. Forged ones are 403."""
     with suppress(UnreadablePostError):
         if not any("password" in name for name in request.POST):
             return [(name, value) for name, values in request.POST.lists() for value in values]

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from django.db import OperationalError
 from pytest_django import DjangoDbBlocker
 from pytest_django.fixtures import Settings
 
@@ -108,3 +109,33 @@ def test_who_was_led_past_a_silent_host_does_not_wait_for_it_again(
             wrapper.connect()
             assert wrapper.server is not None
             assert (wrapper.server.host, relay.lost) == (f"{directory}:5432", 1)
+
+
+@pytest.mark.parametrize("how", ["silent", "read only", "broken"])
+def test_whom_a_host_has_failed_asks_the_others_first(
+    postgresql_cluster: Cluster, how: str
+) -> None:
+    directory = str(postgresql_cluster.directory)
+    with running_relay(postgresql_cluster.directory) as relay:
+        hosts = f"host=127.0.0.1,{directory}&port={relay.port},5432&sslmode=disable"
+        with kept(f"postgresql://stillhere@/stillhere?{hosts}", **_WRITES) as wrapper:
+            assert wrapper.server is not None
+            assert wrapper.server.host == f"127.0.0.1:{relay.port}"
+            if how == "silent":
+                relay.mute()
+            elif how == "read only":
+                make_read_only(wrapper)
+            else:
+                relay.drop(b"SELECT")
+                with pytest.raises(OperationalError), wrapper.cursor() as cursor:
+                    cursor.execute("SELECT 1")
+            assert how == "broken" or not wrapper.is_usable()
+            relay.swallow(b"stillhere")  # who asks it first has to wait
+            lost = relay.lost
+            wrapper.close()
+            wrapper.connect()
+            assert (wrapper.server.host, relay.lost) == (f"{directory}:5432", lost)
+            # The new one is first from now on, and nobody has failed.
+            wrapper.close()
+            wrapper.connect()
+            assert (wrapper.server.host, relay.lost) == (f"{directory}:5432", lost)
