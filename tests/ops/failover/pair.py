@@ -98,7 +98,8 @@ class Pair:
             until(self.streams, "one to follow the other", seconds=15)
             return
         for name in DATABASES:
-            self.failover(name, "--undo")
+            if "cannot be undone" in self.failover(name, "--undo").stderr:
+                self.failover(name)
         if not self.product.primaries():
             for name in DATABASES:
                 self.failover(name, "--primary-lost")
