@@ -107,6 +107,7 @@ class Pair:
         (other,) = (name for name in DATABASES if name != primary)
         self.fab("db.rejoin", other, "--confirm", other)
         if not self.streams():
+            self.fab("db.fence", other, "--confirm", other)
             self.fab("db.standby", other, "--reclone", "--confirm", other)
         until(self.streams, "one to follow the other")
 
