@@ -2,7 +2,19 @@
 
 from invoke.collection import Collection
 
-from ops.tasks import app, certs, deploy, doctor, fleet, hosts, lab, load_balancers, net, secrets
+from ops.tasks import (
+    app,
+    certs,
+    db,
+    deploy,
+    doctor,
+    fleet,
+    hosts,
+    lab,
+    load_balancers,
+    net,
+    secrets,
+)
 
 namespace = Collection(
     fleet.plan,
@@ -10,6 +22,7 @@ namespace = Collection(
     doctor.doctor,
     app=Collection.from_module(app),
     certs=Collection.from_module(certs),
+    db=Collection.from_module(db),
     deploy=Collection.from_module(deploy),
     hosts=Collection.from_module(hosts),
     lab=Collection.from_module(lab),

@@ -17,6 +17,7 @@ from ops.remote import Session, can_connect
 from provisioning.fleet import Fleet
 
 Told = Callable[[str, Change], None]
+SPARE_SECONDS = 60  # an answer's way, beyond what the host itself waits for
 
 
 @dataclass(slots=True)
@@ -91,7 +92,9 @@ def _make(fleet: Fleet, session: Session, group: list[Change], audit: Audit) -> 
     request = _request(group)
     words = ", ".join(f"{change.verb} {change.key}" for change in group)
     if not group[0].guarded:
-        session.ask("change", audit=audit.line(words), **request)
+        # A command says how long it may take: a copy of a database takes hours.
+        patience = request["seconds"] + SPARE_SECONDS if "seconds" in request else None
+        session.ask("change", answer_seconds=patience, audit=audit.line(words), **request)
     else:
         _make_guarded(fleet, session, request, audit.line(words))
     audit.keep(session.host.name, "made", words)

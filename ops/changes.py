@@ -230,6 +230,7 @@ def _unit(unit: Unit, facts: Facts, files: dict[str, File], new: set[str]) -> li
         "read": read,
         "guard": REVERT_SECONDS if unit.guarded else 0,
         "restores": [*unit.reads, *unit.rereads] if unit.guarded else [],
+        "asks": list(unit.asks),
     }
     is_old = facts.get("active") in UP and not (has_read and has_reread)
     because = ("what it reads has changed",) if is_old else ()
@@ -285,7 +286,8 @@ def _command(command: Command, facts: Facts, new: set[str]) -> list[Change]:
         return []
     said = "what it reads has changed" if facts.get("ok") else str(facts.get("said", ""))
     detail = tuple(said.splitlines()[:MOST_DIFF_LINES])
-    request = {"kind": "command", "command": list(command.run), "stdin": command.stdin}
+    request: Facts = {"kind": "command", "command": list(command.run)}
+    request |= {"stdin": command.stdin, "seconds": command.seconds}
     return [Change(command.key, Verb.RUN, detail, request)]
 
 

@@ -91,6 +91,7 @@ class Cluster:
     """One of PostgreSQL's on a host, as its files tell it, so that it may be stopped.
 
     `has_data`: not on a disk that is not mounted. `is_ours`: an apply has configured it.
+    `role` is the word of the host's role marker: primary, fenced, or "" without one.
     """
 
     version: str
@@ -98,6 +99,7 @@ class Cluster:
     has_data: bool = True
     is_standby: bool = False
     is_ours: bool = True
+    role: str = ""
 
     def __str__(self) -> str:
         return f"{self.version}/{self.name}"

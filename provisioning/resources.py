@@ -98,7 +98,8 @@ class Unit:
     `running=None` leaves it as it is (a oneshot). `waits_for`: a path without which
     it is right that it does not run, as its own ConditionPathExists says.
     `guarded`: a mistake could lock us out: it is taken back by itself unless a new
-    connection confirms it.
+    connection confirms it. `asks`: a command that exits 0 when it could be started;
+    one that could not is not stopped for a restart.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Unit:
     rereads: tuple[str, ...] = ()
     waits_for: str = ""
     guarded: bool = False
+    asks: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -134,7 +136,8 @@ class Command:
     """A guarded command: `check` exits 0 when there is nothing to do; else its output says why.
 
     `stdin` may hold a secret; argv never does. `reads`: paths of files whose change
-    is a reason to run, since the check saw those that are there.
+    is a reason to run, since the check saw those that are there. `seconds` is how long
+    it may take.
     """
 
     name: str
@@ -142,6 +145,7 @@ class Command:
     run: tuple[str, ...]
     stdin: str = field(default="", repr=False)
     reads: tuple[str, ...] = ()
+    seconds: int = 900
 
     @property
     def key(self) -> str:

@@ -171,12 +171,19 @@ def change_user(name: str, home: str, groups: list[str]) -> None:
 
 
 def change_unit(
-    name: str, steps: list[str], read: dict[str, str], guard: int, restores: list[str]
+    name: str,
+    steps: list[str],
+    read: dict[str, str],
+    guard: int,
+    restores: list[str],
+    asks: list[str],
 ) -> None:
     """Go through systemctl's verbs; `read` is kept when all have succeeded.
 
     "load" is what is done anyway: systemd reads the unit's files anew.
     """
+    if asks and "restart" in steps:
+        refuse_restart_in_vain(name, asks)
     if guard:
         arm(name, guard, restores)
     if "unmask" in steps:
@@ -201,6 +208,19 @@ def change_unit(
         stamp_units(read)
 
 
+def refuse_restart_in_vain(name: str, asks: list[str]) -> None:
+    """Fail when a unit that runs would not come up again; one that is down loses nothing."""
+    active = subprocess.run(["systemctl", "is-active", "--quiet", name], timeout=30)
+    if active.returncode:
+        return
+    try:
+        run(asks, timeout=60)
+    except Failed as error:
+        raise Failed(
+            f"{name} runs on as it was, since it could not be started again: {error}"
+        ) from None
+
+
 def expect_to_stay_up(name: str) -> None:
     """Fail when the unit has ended badly already: systemctl says well done before that shows."""
     time.sleep(SETTLE_SECONDS)
@@ -215,9 +235,9 @@ def change_sysctl(name: str, value: str) -> None:
     run(["sysctl", "-q", "-w", f"{name}={value}"])
 
 
-def change_command(command: list[str], stdin: str) -> None:
+def change_command(command: list[str], stdin: str, seconds: int) -> None:
     """Run it."""
-    run(command, timeout=900, stdin=stdin)
+    run(command, timeout=seconds, stdin=stdin)
 
 
 def change_marker() -> None:

@@ -6,6 +6,7 @@ They are asked side by side, since some wait for others on the network; one that
 fails says {"failed": why} and spoils no other. Nothing here changes anything.
 """
 
+import glob
 import os
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ops.agent.balancing import haproxy
+from ops.agent.clusters import cluster
 from ops.agent.commands import DEBIAN, Failed, run
 from ops.agent.probing import OPEN, probe
 from provisioning.programs.certifying import handshakes
@@ -160,13 +162,6 @@ def login(
     return {"door": door, **recovery(asked, {"PGPASSFILE": passwords, "PGSSLMODE": "require"})}
 
 
-def writable(port: int) -> Answer:
-    """Return whether the cluster of this host takes writes, asked as its own superuser."""
-    if not is_installed("psql"):
-        return {"lacks": "psql (postgresql-client)"}
-    return recovery(psql("postgres", "SELECT pg_is_in_recovery()", "postgres", port), {})
-
-
 def psql(account: str, statement: str, database: str, port: int) -> list[str]:
     """Return the command that asks a database one thing; it never asks for a password."""
     command = ["runuser", "-u", account, "--", "psql", "--no-psqlrc", "--no-align", "--tuples-only"]
@@ -241,15 +236,27 @@ def there(paths: list[str]) -> Answer:
     return {"there": [path for path in paths if os.path.exists(path)]}
 
 
+def journals(folder: str) -> Answer:
+    """Return the segments that each journal in a folder keeps, by its slot, and their size."""
+    found = []
+    for path in sorted(glob.glob(f"{folder}/*/id")):
+        kept = glob.glob(f"{os.path.dirname(path)}/*.journal")
+        size_bytes = sum(os.stat(one).st_size for one in kept)
+        slot = path.split("/")[-2]
+        found.append({"slot": slot, "segments": len(kept), "size_bytes": size_bytes})
+    return {"journals": found}
+
+
 EXAMINED: dict[str, Callable[..., Answer]] = {
     "disks": disks,
     "units": units,
     "certificate": certificate,
     "login": login,
-    "writable": writable,
+    "cluster": cluster,
     "mail": mail,
     "health": health,
     "there": there,
+    "journals": journals,
     "backends": backends,
     "handshakes": handshakes,
 }

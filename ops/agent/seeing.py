@@ -3,6 +3,7 @@
 import glob
 import grp
 import hashlib
+import json
 import os
 import pwd
 import re
@@ -18,7 +19,8 @@ from ops.agent.commands import DEBIAN, HOME, MARKER, STAMPS, run
 Spec = dict[str, Any]  # a resource as ops/facts sends it
 Facts = dict[str, Any]
 MOST_TEXT = 300_000
-IN_THE_MAKING = HOME + "/cluster-in-the-making"  # "17/main"
+IN_THE_MAKING = HOME + "/cluster-in-the-making"  # "17/main"; a standby's has a second line
+ROLE_MARKER = HOME + "/database-role.json"
 
 
 def observe(resources: list[Spec]) -> Facts:
@@ -55,12 +57,13 @@ def machine() -> Facts:
 def clusters() -> list[Facts]:
     """Return PostgreSQL's clusters; also one whose data is away, on a disk that is not mounted.
 
-    What a power cut has left of one in the making is none: make-cluster.sh clears it away.
+    What a power cut has left of one in the making is none: who makes it clears it away.
     """
     data = glob.glob("/var/lib/postgresql/[0-9][0-9]/*/PG_VERSION")
     settings = glob.glob("/etc/postgresql/[0-9][0-9]/*/postgresql.conf")
     there = {(*path.split("/")[-3:-1],) for path in (*data, *settings)}
-    there.discard((*(text_of(IN_THE_MAKING) or "").strip().split("/"),))
+    made = (text_of(IN_THE_MAKING) or "").partition("\n")[0]
+    there.discard((*made.strip().split("/"),))
     return [cluster(version, name) for version, name in sorted(there)]
 
 
@@ -79,7 +82,17 @@ def cluster(version: str, name: str) -> Facts:
         "has_data": os.path.exists(f"{data}/PG_VERSION"),
         "is_standby": os.path.exists(f"{data}/standby.signal"),
         "is_ours": os.path.exists(f"{settings}/conf.d/stillhere.conf"),
+        "role": marked_role() if name == "main" else "",
     }
+
+
+def marked_role() -> str:
+    """Return what the host's database is to be, "" without a marker, and of garbage its text."""
+    said = text_of(ROLE_MARKER)
+    try:
+        return str(json.loads(said)["role"]) if said is not None else ""
+    except (ValueError, KeyError, TypeError):
+        return f"unreadable: {(said or '')[:40]!r}"
 
 
 def text_of(path: str) -> str | None:

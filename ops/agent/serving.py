@@ -15,6 +15,10 @@ agent, which lets go of the operators' lock. Only Python 3.11's own library here
     {"ask": "examine", ...}                   -> see ops/agent/examining
     {"ask": "standing"}, "set_mark", "manage", "fetch" and others: see deploying
     {"ask": "software"}, "upgrade", "reboot" and others: see updating
+    {"ask": "cluster", "port": ...}           -> see ops/agent/clusters
+    {"ask": "fence"}, "stop_database", "promote" and others: see failing_over
+    {"ask": "first_write"}, "replication_login", "database_url": see proving
+    {"ask": "rewind", ...}, "follow", "database_log": see rejoining
 """
 
 import fcntl
@@ -28,6 +32,7 @@ from typing import Any, TextIO
 
 from ops.agent.balancing import haproxy
 from ops.agent.changing import change
+from ops.agent.clusters import cluster
 from ops.agent.commands import LOCK, Failed
 from ops.agent.deploying import (
     fetch,
@@ -43,8 +48,23 @@ from ops.agent.deploying import (
     stop_taking,
 )
 from ops.agent.examining import examine
+from ops.agent.failing_over import (
+    allow_start,
+    checkpoint,
+    fence,
+    hold_wal,
+    keep_procedure,
+    kill_database,
+    procedure,
+    promote,
+    start_database,
+    stop_database,
+    unfence,
+)
 from ops.agent.guarding import confirm
 from ops.agent.probing import doors, probe
+from ops.agent.proving import database_url, first_write, replication_login
+from ops.agent.rejoining import database_log, follow, rewind
 from ops.agent.releasing import let_go, make_room, publish, releases, switch, unpack
 from ops.agent.seeing import observe
 from ops.agent.updating import (
@@ -131,4 +151,22 @@ ASKED: dict[str, Callable[..., dict[str, Any]]] = {
     "boot": boot,
     "reboot": reboot,
     "settle": settle,
+    "cluster": cluster,
+    "fence": fence,
+    "unfence": unfence,
+    "allow_start": allow_start,
+    "stop_database": stop_database,
+    "kill_database": kill_database,
+    "start_database": start_database,
+    "promote": promote,
+    "checkpoint": checkpoint,
+    "hold_wal": hold_wal,
+    "keep_procedure": keep_procedure,
+    "procedure": procedure,
+    "replication_login": replication_login,
+    "database_url": database_url,
+    "first_write": first_write,
+    "rewind": rewind,
+    "follow": follow,
+    "database_log": database_log,
 }

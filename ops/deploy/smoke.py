@@ -52,14 +52,24 @@ def work(fleet: Fleet, server: Host) -> Asked:
     return asked
 
 
+def pings(fleet: Fleet, server: Host) -> Asked:
+    """Return pings that have to come to the database and back: only its word is 404."""
+    return {
+        Question(server.address, service.port, fleet.pings, _NOBODYS): (404,)
+        for service in RECEIVER
+    }
+
+
 def smoke(desk: Desk, server: Host, *, in_maintenance: bool = False) -> str:
     """Wait until the server is healthy, then have each balancer try it. ChangeFailed if not."""
     deadline = time.monotonic() + HEALTH_SECONDS
-    while wrong := _down(desk, server) or _wrong(desk, health(desk.fleet, server, in_maintenance)):
+    while wrong := _down(desk, server) or wrong_answers(
+        desk, health(desk.fleet, server, in_maintenance)
+    ):
         if time.monotonic() > deadline or wrong[0].startswith(_DOWN):
             raise ChangeFailed(f"{server.name}: not healthy: {wrong[0]}")
         desk.stopping.pause()
-    if wrong := _wrong(desk, work(desk.fleet, server)):
+    if wrong := wrong_answers(desk, work(desk.fleet, server)):
         raise ChangeFailed(f"{server.name}: the smoke test failed: {'; '.join(wrong)}")
     if wrong := _down(desk, server, must_run=True):
         raise ChangeFailed(f"{server.name}: {wrong[0]}")
@@ -77,8 +87,8 @@ def _down(desk: Desk, server: Host, *, must_run: bool = False) -> list[str]:
     return [f"{_DOWN}{', '.join(bad)}\n{said['said']}"] if bad else []
 
 
-def _wrong(desk: Desk, asked: Asked) -> list[str]:
-    """Return what was answered wrongly, to any balancer."""
+def wrong_answers(desk: Desk, asked: Asked) -> list[str]:
+    """Return what was answered wrongly, to any balancer; each is to ask all of it."""
     questions = list(asked)
 
     def one(balancer: Host) -> list[str]:

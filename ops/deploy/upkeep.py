@@ -4,12 +4,14 @@
 
 A host is done when its health is proved: an application server's by the balancers, and any
 host's by its units, of which none may have failed that had not before. Any red ends it.
+A database is worked on only as a standby: it streams before, and again afterwards.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ops.databases.streaming import prove_work, refuse_work
 from ops.deploy.desk import Desk
 from ops.deploy.drained import drained
 from ops.deploy.rolling import put_back
@@ -20,7 +22,6 @@ from provisioning.fleet import Fleet, Host, Role
 
 WHY_NOT = {
     Role.LOAD_BALANCER: "a load balancer: its clients have to be led away by DNS first",
-    Role.DATABASE: "a database: it is worked on only while another one is the primary",
 }
 ASK_SECONDS = 120
 
@@ -71,6 +72,8 @@ def one_by_one(desk: Desk, standings: Sequence[Standing], why: str, work: Work) 
 
 def _do(desk: Desk, one: Standing, why: str, work: Work) -> None:
     host = one.host
+    if host.role is Role.DATABASE:
+        refuse_work(desk, host)
     failed = set(look(desk, host)["failed"])
     if _serves(one):
         with drained(desk, host, why):
@@ -87,6 +90,8 @@ def _serves(one: Standing) -> bool:
 
 
 def _prove(desk: Desk, one: Standing, failed_before: set[str]) -> None:
+    if one.host.role is Role.DATABASE:
+        prove_work(desk, one.host)
     with desk.telling.step("smoke test", one.host.name) as step:
         step.words = "its units"
         if _serves(one):

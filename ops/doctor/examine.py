@@ -15,6 +15,7 @@ from ops.doctor import (
     mail,
     names,
     reach,
+    replication,
     served,
     units,
 )
@@ -24,7 +25,7 @@ from ops.facts import observed
 from ops.reading import LOOK_SECONDS, MOST_AT_ONCE, Sessions
 from provisioning.fleet import Fleet, Host, Machine
 
-# In the order in which they are told. Backups and lag come here.
+# In the order in which they are told. Backups come here.
 SUBJECTS: tuple[Subject, ...] = (
     reach,
     clocks,
@@ -33,6 +34,7 @@ SUBJECTS: tuple[Subject, ...] = (
     certificates,
     served,
     names,
+    replication,
     database,
     mail,
     health,

@@ -1,4 +1,4 @@
-"""What can go wrong with a cable: cut, loss, delay, and two hosts that do not hear each other.
+"""What can go wrong with a cable: cut, loss, delay, and hosts that do not hear each other.
 
 All of it is done in the switch, where a host's own `flush ruleset` cannot undo
 it, and read back from there: there is no list of faults that could be wrong.
@@ -54,6 +54,15 @@ def block(lab: Lab, one: LabHost, other: LabHost) -> None:
     _apply(lab, old + block_rules(lab, name, first, second))
 
 
+def block_port(lab: Lab, one: LabHost, other: LabHost, port: int) -> None:
+    """Keep one host from a TCP port of another; all else goes on, silently for who asks."""
+    if not 0 < port < 65_536:
+        raise LabError(f"{port} is no port; say 1 to 65535.")
+    name = f"{lab.prefix}-port-{one.name}-{other.name}.{port}"
+    old = _removal([table for table in _tables(lab) if table == name])
+    _apply(lab, old + port_rules(lab, name, one, other, port))
+
+
 def delay(lab: Lab, host: LabHost, milliseconds: int) -> None:
     """Hold every frame back for so long, each way: a round trip takes twice that. 0 is none."""
     if not 0 <= milliseconds <= _MOST_DELAY_MS:
@@ -86,6 +95,9 @@ def faults_of(lab: Lab) -> dict[str, list[str]]:
         _, kind, name, detail = table.split("-")
         if kind == "loss":
             found[name].append(f"loss {detail} %")
+        elif kind == "port":
+            target, _, port = detail.partition(".")
+            found[name].append(f"blocked {target} port {port}")
         else:
             found[name].append(f"blocked {detail}")
             found[detail].append(f"blocked {name}")
@@ -109,6 +121,16 @@ def block_rules(lab: Lab, table: str, one: LabHost, other: LabHost) -> str:
             f"{comes} ip6 daddr {lab.address6(target)} drop",
             f"{comes} arp daddr ip {lab.address(target)} drop",
         ]
+    return _table(table, "\n".join(rules), "")
+
+
+def port_rules(lab: Lab, table: str, one: LabHost, other: LabHost, port: int) -> str:
+    """Return the nft rules: no answer ever comes to what is sent there."""
+    comes = f'iifname "{lab.port(one)}"'
+    rules = (
+        f"{comes} ip daddr {lab.address(other)} tcp dport {port} drop",
+        f"{comes} ip6 daddr {lab.address6(other)} tcp dport {port} drop",
+    )
     return _table(table, "\n".join(rules), "")
 
 
@@ -139,7 +161,7 @@ def _tables(lab: Lab) -> list[str]:
 
 
 def _fault_tables(lab: Lab) -> list[str]:
-    kinds = (f"{lab.prefix}-loss-", f"{lab.prefix}-block-")
+    kinds = tuple(f"{lab.prefix}-{kind}-" for kind in ("loss", "block", "port"))
     return [table for table in _tables(lab) if table.startswith(kinds)]
 
 

@@ -10,6 +10,8 @@ from invoke.exceptions import Exit
 from ops.audit import Audit, operator
 from ops.confirming import confirmed
 from ops.console import Console
+from ops.databases.reading import read_nodes
+from ops.databases.streaming import why_not_worked_on
 from ops.deploy.desk import WITHOUT, Desk, at_once, left_out
 from ops.deploy.rebooting import reboot as reboot_one
 from ops.deploy.standing import Standing, standing_of
@@ -22,11 +24,12 @@ from ops.errors import Refused
 from ops.fleets import find_fleet
 from ops.reading import sessions_with
 from ops.tasks.fleet import PENDING, speaking
-from provisioning.fleet import Host
+from provisioning.fleet import Host, Role
 
 _HELP = {
     "fleet": "Name of a fleet, or path of its inventory.",
-    "hosts": "Names with commas between, or a role for all of its hosts: app_server, observer.",
+    "hosts": "Names with commas between, or a role for all of its hosts: app_server, observer. "
+    "A database only while it is a standby.",
     "yes": "Do not ask.",
     "without": WITHOUT,
     "why": "What the others see while you hold the hosts, and what the audit log keeps.",
@@ -86,6 +89,11 @@ def _standings(desk: Desk, hosts: Sequence[Host]) -> list[Standing]:
     found = at_once(lambda host: standing_of(desk.of(host)), hosts)
     if bare := [one.host.name for one in found if not one.applied]:
         raise Refused(f"{', '.join(bare)}: was never applied. fab apply comes first.")
+    if databases := [host for host in hosts if host.role is Role.DATABASE]:
+        nodes = read_nodes(desk.sessions, desk.hosts(Role.DATABASE))
+        reasons = [why for host in databases if (why := why_not_worked_on(host.name, nodes))]
+        if reasons:
+            raise Refused(f"Nothing was begun: {' '.join(reasons)}")
     return found
 
 

@@ -4,12 +4,16 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from json import dumps
+from pathlib import Path
+from typing import Any
 
 from fabric import Connection, task
 from invoke.exceptions import Exit
 
 from ops.errors import OpsError
 from ops.lab import faults, fleet, hosts, report
+from ops.lab.drill import failover, figures
 from ops.lab.plan import DEFAULT_PREFIX, Lab, LabHost, chosen_hosts, lab_named
 
 _PREFIX_HELP = "which lab; p makes the fleet lab-p, and two stand side by side"
@@ -94,11 +98,21 @@ def delay(_: Connection, host: str, ms: int, prefix: str = DEFAULT_PREFIX) -> No
         faults.delay(lab, one, _number("ms", ms))
 
 
-@task(help={"a": "a host", "b": "another host", "prefix": _PREFIX_HELP})
-def block(_: Connection, a: str, b: str, prefix: str = DEFAULT_PREFIX) -> None:
+@task(
+    help={
+        "a": "a host",
+        "b": "another host",
+        "port": "only what goes from a to this port of b",
+        "prefix": _PREFIX_HELP,
+    }
+)
+def block(_: Connection, a: str, b: str, port: int = 0, prefix: str = DEFAULT_PREFIX) -> None:
     """Keep two hosts from hearing each other; all others hear both."""
     with _cable_of(a, prefix) as (lab, one):
-        faults.block(lab, one, lab.host(b))
+        if port:
+            faults.block_port(lab, one, lab.host(b), port)
+        else:
+            faults.block(lab, one, lab.host(b))
 
 
 @task(help={"prefix": _PREFIX_HELP})
@@ -117,6 +131,31 @@ def run(_: Connection, host: str, command: str, prefix: str = DEFAULT_PREFIX) ->
     sys.stderr.write(done.stderr)
     if done.returncode:
         raise Exit(code=done.returncode)
+
+
+@task(
+    positional=["what"],
+    help={
+        "what": "failover",
+        "json": "a file for the figures",
+        "prefix": "which lab; it goes down afterwards unless it is up already",
+    },
+)
+def drill(_: Connection, what: str, json: str = "", prefix: str = failover.PREFIX) -> None:
+    """Rehearse a disaster under load, and hold a ledger of what clients were promised."""
+    if what != "failover":
+        raise Exit(f"There is no drill {what!r}. It has to be failover.", code=1)
+    began, found = time.monotonic(), dict[str, dict[str, Any]]()
+
+    def told(kind: str, one: dict[str, Any]) -> None:
+        found[kind] = one
+        sys.stdout.write("\n".join(figures.lines({kind: one})) + "\n")
+        if json:
+            Path(json).write_text(dumps(found, indent=1) + "\n", "utf-8")
+
+    with _lab(prefix):
+        failover.drill(prefix, lambda words: _say(f"{time.strftime('%H:%M:%S')} {words}"), told)
+        _say(f"done in {time.monotonic() - began:.0f} s")
 
 
 @contextmanager

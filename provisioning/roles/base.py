@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from provisioning import renewal
-from provisioning.fleet import Fleet, Host, Machine
+from provisioning.fleet import Fleet, Host, Machine, Role
 from provisioning.flows import NODE_METRICS, SSH, openings
 from provisioning.render import render
 from provisioning.resources import Command, Directory, File, Package, Resource, Sysctl, Unit, User
@@ -17,6 +17,7 @@ PACKAGES = (
     "ca-certificates",
 )
 SECRETS = ("canary",)
+MORE_RULES = "/etc/nftables.d"  # of database hosts: a failover's fence is put there
 ROOT_HOME = "/root"  # operators are root by key (docs/decisions/0011)
 # Also for hosts that are no routers: no redirects, no source routes, no spoofed sources.
 SYSCTLS = {
@@ -83,9 +84,11 @@ def _ssh(fleet: Fleet, host: Host) -> tuple[Resource, ...]:
 
 
 def _firewall(fleet: Fleet, host: Host) -> tuple[Resource, ...]:
-    rules = render("nftables.conf", openings=openings(fleet, host))
+    more = MORE_RULES if host.role is Role.DATABASE else ""
+    rules = render("nftables.conf", openings=openings(fleet, host), more=more)
     path = "/etc/nftables.conf"
     return (
+        *((Directory(more),) if more else ()),
         File(path, rules, mode=0o755, validate=("nft", "--check", "--file", "{}")),
         Unit("nftables.service", reads=(path,), on_change="reload", guarded=True),
         Command(

@@ -2,13 +2,14 @@
 
 A cluster is made once in a fleet's life, on the first database host, when every
 database host has been asked and none has one. Afterwards who is primary is a
-fact that PostgreSQL says, and another host gets its cluster as a standby.
+fact that PostgreSQL says, and another host gets its cluster as a standby
+(provisioning/replication).
 """
 
 import re
 from collections.abc import Mapping
 
-from provisioning import releases
+from provisioning import releases, replication
 from provisioning.dsn import DATABASE, ROLE
 from provisioning.errors import Contradiction
 from provisioning.fleet import Fleet, Host, Machine, Role
@@ -25,6 +26,14 @@ VERIFIERS = "/etc/stillhere/roles.psql"
 IN_THE_MAKING = "/var/lib/stillhere/cluster-in-the-making"  # known to ops/agent/seeing, too
 JUDGE = "/usr/local/lib/stillhere/judge-pg-hba"
 DROP_IN = "/etc/systemd/system/postgresql@.service.d/stillhere.conf"
+FENCED = "fenced"
+# What pg_rewind calls on the primary (its documentation names them).
+REWINDS = (
+    "pg_ls_dir(text, boolean, boolean)",
+    "pg_stat_file(text, boolean)",
+    "pg_read_binary_file(text)",
+    "pg_read_binary_file(text, bigint, bigint, boolean)",
+)
 
 
 def resources(
@@ -34,16 +43,19 @@ def resources(
     machine = machines[host.name]
     version = machine.main.version if machine.main else VERSIONS[machine.debian]
     becomes_first = _becomes_first(fleet, host, machines)
+    becomes_standby = _becomes_standby(fleet, host, machines)
     _refuse_a_second_primary(fleet, host, machines)
+    if not (becomes_first or becomes_standby or machine.main):
+        return (*without_cluster(), *releases.places())
+    is_standby = becomes_standby or bool(machine.main and machine.main.is_standby)
     return (
         *without_cluster(),
         *releases.places(),
+        # Before any cluster: no boot starts one that nobody has judged.
+        *replication.guard(fleet, host, secrets),
         *((_first_cluster(version),) if becomes_first else ()),
-        *(
-            _cluster(fleet, host, machine, version, secrets)
-            if becomes_first or machine.main
-            else ()
-        ),
+        *((replication.standby_cluster(host, version),) if becomes_standby else ()),
+        *_cluster(fleet, host, machines, version, secrets, is_standby=is_standby),
     )
 
 
@@ -63,6 +75,22 @@ def _becomes_first(fleet: Fleet, host: Host, machines: Mapping[str, Machine]) ->
     return not any(machines[each.name].main for each in databases)
 
 
+def _becomes_standby(fleet: Fleet, host: Host, machines: Mapping[str, Machine]) -> bool:
+    """Return True where there is no cluster while another host has the primary, or gets it."""
+    if machines[host.name].main or _becomes_first(fleet, host, machines):
+        return False
+    return any(
+        _becomes_first(fleet, other, machines) or _may_be_primary(machines.get(other.name))
+        for other in replication.others(fleet, host)
+    )
+
+
+def _may_be_primary(machine: Machine | None) -> bool:
+    """Tell whether the host is known to have a cluster that is no standby and is not fenced."""
+    main = machine.main if machine else None
+    return bool(main and not main.is_standby and main.role != FENCED)
+
+
 def _refuse_a_second_primary(fleet: Fleet, host: Host, machines: Mapping[str, Machine]) -> None:
     """Raise Contradiction for a cluster that is no standby while another host has one, too.
 
@@ -70,11 +98,9 @@ def _refuse_a_second_primary(fleet: Fleet, host: Host, machines: Mapping[str, Ma
     stops a cluster that is new to us, and not the primary while its standby is away.
     """
     own = machines[host.name].main
-    if own is None or own.is_standby:
+    if own is None or not _may_be_primary(machines[host.name]):
         return
-    for other in fleet.of_role(Role.DATABASE):
-        if other == host:
-            continue
+    for other in replication.others(fleet, host):
         if other.name not in machines:
             if not own.is_ours:
                 raise Contradiction(
@@ -83,11 +109,15 @@ def _refuse_a_second_primary(fleet: Fleet, host: Host, machines: Mapping[str, Ma
                 )
             continue
         theirs = machines[other.name].main
-        if theirs and not theirs.is_standby and (theirs.has_data or not own.is_ours):
+        if not _may_be_primary(machines[other.name]) or theirs is None:
+            continue
+        if theirs.has_data or not own.is_ours:
             raise Contradiction(
                 f"{host.name}: its cluster {own} is no standby, and {theirs} on {other.name} is "
-                "none either: two primaries. Look which one the applications have written to, and "
-                "drop the other: pg_dropcluster --stop, and rm -r what is left in /etc/postgresql."
+                "none either: two primaries. Look which one the applications have written to (fab "
+                "db.status). The other one, after a failover: fab db.fence, then fab db.rejoin; "
+                "one that was made by hand: pg_dropcluster --stop, and rm -r what is left in "
+                "/etc/postgresql."
             )
 
 
@@ -102,25 +132,42 @@ def _first_cluster(version: str) -> Resource:
 
 
 def _cluster(
-    fleet: Fleet, host: Host, machine: Machine, version: str, secrets: Mapping[str, str]
-) -> tuple[Resource, ...]:
+    fleet: Fleet, host: Host, machines: Mapping[str, Machine], version: str,
+    secrets: Mapping[str, str], *, is_standby: bool,
+) -> tuple[Resource, ...]:  # fmt: skip
+    machine = machines[host.name]
     folder = f"/etc/postgresql/{version}/main"
     at_start, settings, hba = (
         f"{folder}/{name}"
         for name in ("conf.d/stillhere-start.conf", "conf.d/stillhere.conf", "pg_hba.conf")
     )
+    is_fenced = not is_standby and bool(machine.main and machine.main.role == FENCED)
     ours = _settings(fleet, host, machine, version, at_start, settings)
-    return (
+    described = (
         File(DROP_IN, render("postgresql-unit.conf")),
         *ours,
         *_admission(fleet, host, version, hba),
+        *(
+            replication.primary_marks(fleet, host, machines, version)
+            if not is_standby and not is_fenced
+            else ()
+        ),
         Unit(
             f"postgresql@{version}-main.service",
             enabled=None,  # Debian's generator does, by its start.conf
+            running=None if is_fenced else True,
             reads=(DROP_IN, at_start),
-            rereads=(settings, hba),
+            # The guard is asked at the next start: its coming restarts nothing.
+            rereads=(settings, hba, replication.GUARD_DROP_IN),
+            asks=(replication.GUARD, f"{version}/main", "--ask"),
         ),
-        *_roles(fleet, secrets, _names_in(ours)),
+    )
+    if is_fenced:
+        return described
+    return (
+        *described,
+        *((replication.streams(version, settings),) if is_standby else ()),
+        *_roles(fleet, host, secrets, _names_in(ours)),
     )
 
 
@@ -132,6 +179,8 @@ def _settings(
         "tuning": tuning(machine.memory_bytes, connections),
         "addresses": ("localhost", host.address, host.address6),
         "port": POSTGRESQL.port,
+        "conninfo": replication.conninfo(fleet, host),
+        "slot": replication.slot_name(host.name),
     }
     # Read by PostgreSQL itself as if it were the whole configuration; nothing is started.
     words = f"runuser -u postgres -- /usr/lib/postgresql/{version}/bin/postgres -D /tmp"
@@ -174,7 +223,9 @@ def _names_in(files: tuple[File, ...]) -> list[str]:
     return sorted(re.findall(r"^(\w+) = ", text, re.MULTILINE))
 
 
-def _roles(fleet: Fleet, secrets: Mapping[str, str], settings: list[str]) -> tuple[Resource, ...]:
+def _roles(
+    fleet: Fleet, host: Host, secrets: Mapping[str, str], settings: list[str]
+) -> tuple[Resource, ...]:
     passwords = {
         "application": verifier(fleet.name, ROLE, secrets["database_password_app"]),
         "replication": verifier(
@@ -188,6 +239,8 @@ def _roles(fleet: Fleet, secrets: Mapping[str, str], settings: list[str]) -> tup
         "database": DATABASE,
         "port": POSTGRESQL.port,
         "settings": settings,
+        "rewinds": ", ".join(f"'{name}'" for name in REWINDS),
+        "slots": [replication.slot_name(one.name) for one in replication.others(fleet, host)],
     }
     return (
         File(VERIFIERS, lines, mode=0o600, secret=True),

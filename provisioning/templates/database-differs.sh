@@ -29,6 +29,22 @@ WHERE NOT EXISTS (
 		AND NOT EXISTS (SELECT FROM aclexplode(datacl) WHERE grantee = 0)
 )
 UNION ALL
+SELECT 'role replication may not read what a rewind copies'
+WHERE EXISTS (
+	SELECT FROM unnest(ARRAY[{{ rewinds }}]) AS name
+	WHERE NOT coalesce(has_function_privilege(to_regrole('replication')::oid, name, 'EXECUTE'), false)
+)
+{% if slots %}
+UNION ALL
+SELECT 'slot ' || name || CASE
+		WHEN slot_name IS NULL THEN ' is not there'
+		ELSE ' keeps WAL on a standby, for nobody'
+	END
+FROM (VALUES {% for name in slots %}('{{ name }}'){{ ", " if not loop.last }}{% endfor %}) AS wanted (name)
+LEFT JOIN pg_replication_slots ON slot_name = name
+WHERE slot_name IS NULL OR pg_is_in_recovery() AND NOT active AND restart_lsn IS NOT NULL
+{% endif %}
+UNION ALL
 SELECT words FROM (
 {% include "database-by-hand.sql" %}
 ) AS by_hand (words);

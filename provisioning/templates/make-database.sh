@@ -19,11 +19,23 @@ WHERE to_regrole(name) IS NULL \gexec
 ALTER ROLE {{ role }} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD :'application';
 ALTER ROLE replication LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE REPLICATION NOBYPASSRLS PASSWORD :'replication';
 GRANT pg_monitor TO {{ role }};
+SELECT 'GRANT EXECUTE ON FUNCTION ' || name || ' TO replication'
+FROM unnest(ARRAY[{{ rewinds }}]) AS name \gexec
 SELECT 'CREATE DATABASE {{ database }} OWNER {{ role }}'
 WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{{ database }}') \gexec
 ALTER DATABASE {{ database }} OWNER TO {{ role }};
 REVOKE ALL ON DATABASE {{ database }} FROM PUBLIC;
 \endif
+{% for name in slots %}
+SELECT pg_drop_replication_slot(slot_name)
+FROM pg_replication_slots
+WHERE slot_name = '{{ name }}' AND pg_is_in_recovery() AND NOT active AND restart_lsn IS NOT NULL;
+DO $do$ BEGIN
+	-- The host itself may be making it, for its copy.
+	PERFORM pg_create_physical_replication_slot('{{ name }}');
+EXCEPTION WHEN duplicate_object THEN
+END $do$;
+{% endfor %}
 SELECT format('DO $do$ BEGIN RAISE EXCEPTION USING MESSAGE = %L; END $do$', string_agg(words, '; '))
 FROM (
 {% include "database-by-hand.sql" %}

@@ -20,17 +20,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ops.fleets import find_fleet
-from ops.lab import fleet, world
-from ops.lab.plan import DEFAULT_PREFIX, HOSTS, Lab, lab_named
+from ops.lab import world
+from ops.lab.drill.stand import applied_lab
+from ops.lab.plan import DEFAULT_PREFIX
 from tests.ops.deploy.stage import BALANCERS, Stage, wait_for, wait_until
-from tests.ops.operator import ROOT, fab
+from tests.ops.operator import ROOT
 from tests.ops.rehearsal import Rehearsal
 from tests.ops.release.scratch import Scratch
 
@@ -45,7 +45,8 @@ _STEP = re.compile(r"^ {2}(\S.*?) +([0-9.]+) s +([0-9]+) %$", re.MULTILINE)
 def main() -> None:
     """Go through the whole exercise, print the table, write the file."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    with _lab() as (lab, is_own), tempfile.TemporaryDirectory() as folder:
+    at = applied_lab(os.environ.get("LAB") or DEFAULT_PREFIX, "bench", _say)
+    with at as (lab, is_own), tempfile.TemporaryDirectory() as folder:
         rehearsal = Rehearsal(lab)
         described = find_fleet(str(rehearsal.inventory))
         environment = {
@@ -61,24 +62,6 @@ def main() -> None:
     _show(figures)
     if len(sys.argv) > 1 and sys.argv[1]:
         Path(sys.argv[1]).write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
-
-
-@contextmanager
-def _lab() -> Iterator[tuple[Lab, bool]]:
-    """Give the lab that is up, applied; else one of our own, for as long as this takes."""
-    running = lab_named(os.environ.get("LAB") or DEFAULT_PREFIX)
-    is_own = not (running.home / "inventory.toml").exists()
-    lab = lab_named("bench") if is_own else running
-    try:
-        if is_own:
-            _say("bringing up a lab of its own")
-            fleet.up(lab, HOSTS, None, _say)
-        _say("applying")
-        _must(fab("apply", "--fleet", str(lab.home / "inventory.toml"), "--yes"))
-        yield lab, is_own
-    finally:
-        if is_own:
-            fleet.down(lab)
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from ops.release.building import Release, build
 from ops.secrets import read_vault, vault_of
 from provisioning.fleet import Fleet
 from tests.architecture.tree import ROOT
+from tests.ops.deploy.stage import Stage
 from tests.ops.labs import lab_of_a_test
 from tests.ops.operator import fab, watched_processes
 from tests.ops.rehearsal import Rehearsal
@@ -21,14 +22,16 @@ SECONDS = 480  # the first test that asks for a fleet waits until there is one
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put tests of bare hosts first, and those of a deployed fleet last.
+    """Put tests of bare hosts first, then those of a deployed fleet, and failovers last.
 
-    What `applied` makes of the hosts has a firewall, what `deployed` makes runs the product.
+    What `applied` makes of the hosts has a firewall, what `deployed` makes runs the product,
+    and after `both` another database host may be the primary.
     """
+    stages = ("both", "deployed", "applied")
 
     def stage(item: pytest.Item) -> int:
         asked = getattr(item, "fixturenames", ())
-        return 2 if "deployed" in asked else 1 if "applied" in asked else 0
+        return next((3 - n for n, name in enumerate(stages) if name in asked), 0)
 
     items.sort(key=stage)
     for item in items:
@@ -97,3 +100,24 @@ def kept() -> Mapping[str, str]:
 def built(tmp_path_factory: pytest.TempPathFactory, kept: Mapping[str, str]) -> Release:
     """Return the release of this checkout for both Pythons, built once a run."""
     return build(root=Scratch(tmp_path_factory.mktemp("scratch")).root, environment=kept)
+
+
+@pytest.fixture(scope="session")
+def deployed(
+    rehearsal: Rehearsal, applied: Fleet, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stage]:
+    """Give the lab with the product as it stands in this checkout, committed or not.
+
+    Its releases are commits of a scratch repository, which git is told to look into.
+    """
+    scratch = Scratch(tmp_path_factory.mktemp("releases"))
+    environment = {
+        "STILLHERE_RELEASES": str(ROOT / "build" / "releases"),
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(scratch.root / ".git/objects"),
+    }
+    stage = Stage(rehearsal, applied, scratch, environment)
+    stage.begin()
+    try:
+        yield stage
+    finally:
+        stage.undo()

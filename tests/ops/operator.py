@@ -1,8 +1,6 @@
 """What an operator does, and what tests see of it."""
 
-import os
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,24 +10,16 @@ from pathlib import Path
 from ops.applying import Result, apply_plan
 from ops.audit import Audit
 from ops.changes import Change
+from ops.lab.drill.commands import ROOT as ROOT
+from ops.lab.drill.commands import fab as fab
 from ops.plan import Plan
 from ops.reading import read_plan, sessions_with
 from ops.secrets import read_vault, vault_of
 from provisioning.fleet import Fleet, Role
 
-ROOT = Path(__file__).parents[2]
 EMPTY, FAILED, PENDING = 0, 1, 2  # how `fab plan` ends
 JOURNAL = "/etc/systemd/journald.conf.d/stillhere.conf"
 SYSCTL = "/etc/sysctl.d/60-stillhere.conf"
-
-
-def fab(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run fab as an operator does, with nobody at the terminal."""
-    return subprocess.run(
-        [str(Path(sys.executable).parent / "fab"), *arguments],
-        cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=600,
-        stdin=subprocess.DEVNULL,
-    )  # fmt: skip
 
 
 def shown_plan(fleet: Fleet) -> subprocess.CompletedProcess[str]:

@@ -56,6 +56,19 @@ def test_files_that_are_there_are_named(tmp_path: Path) -> None:
     assert examining.there(paths) == {"there": [str(tmp_path / "sign")]}
 
 
+def test_the_segments_of_each_journal_are_counted(tmp_path: Path) -> None:
+    for slot, count in (("0", 2), ("1", 0)):
+        (tmp_path / slot).mkdir()
+        (tmp_path / slot / "id").write_text("{}", "utf-8")
+        for number in range(count):
+            (tmp_path / slot / f"{number:016d}.journal").write_bytes(bytes(10))
+    (tmp_path / "no-journal").mkdir()
+    assert examining.journals(str(tmp_path))["journals"] == [
+        {"slot": "0", "segments": 2, "size_bytes": 20},
+        {"slot": "1", "segments": 0, "size_bytes": 0},
+    ]
+
+
 def test_one_question_that_fails_spoils_no_other(tmp_path: Path) -> None:
     missing = {"about": "disks", "places": [str(tmp_path / "missing")]}
     answers = examining.examine(

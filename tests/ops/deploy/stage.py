@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ops.lab import hosts
+from ops.lab.drill import load, programs
+from ops.lab.drill.load import BALANCERS as BALANCERS
+from ops.lab.drill.product import Product
 from provisioning.fleet import Fleet, Role
 from tests.ops.operator import ROOT, fab
 from tests.ops.rehearsal import Rehearsal
 from tests.ops.release.scratch import Scratch
 
-BALANCERS = ("lb1", "lb2")
 APPS = ("app1", "app2", "app3")
 PAGES = ("/sign-in/", "/")
 SLOW_PAGES = ("/sign-in/?slow",)
@@ -34,13 +35,6 @@ def application(environ, start_response):
         time.sleep(1.5)
     return _at_once(environ, start_response)
 """
-_TRAFFIC = (ROOT / "tests/bench/traffic.py").read_text("utf-8")
-_MANAGE = (
-    "systemd-run --quiet --pipe --wait --uid=stillhere "
-    "--property=WorkingDirectory=/srv/stillhere/current "
-    "--property=EnvironmentFile=/etc/stillhere/app.env --setenv=PYTHONPATH=.:site-packages "
-    "python3 manage.py "
-)
 
 
 @dataclass(slots=True)
@@ -66,6 +60,10 @@ class Stage:
     base: str = ""
     ping_key: str = ""
 
+    @property
+    def product(self) -> Product:
+        return Product(self.rehearsal.lab)
+
     def run(self, host: str, command: str) -> str:
         return self.rehearsal.run(host, ["sh", "-c", command])
 
@@ -82,8 +80,7 @@ class Stage:
 
     def member(self, email: str) -> str:
         """Make a user with a project; return its ping key."""
-        made = self.run("app1", f"{_MANAGE} bootstrap --email {email} --new-keys --json")
-        return str(json.loads(made)["ping_key"])
+        return self.product.member(email)
 
     @property
     def targets(self) -> list[str]:
@@ -175,66 +172,38 @@ class Stage:
 
         It trusts the authority whose certificates are given, else what balancers have now.
         """
-        counted, folder = Counted(), self.fleet.path.parent
-        lab = self.rehearsal.lab
-        hosts.execute(
-            lab, lab.host("client"), ["sh", "-c", "cat > /run/traffic.py"],
-            stdin=_TRAFFIC, timeout_seconds=30,
-        )  # fmt: skip
-        process = subprocess.Popen(
-            ["ssh", "-o", "BatchMode=yes", "-o", f"UserKnownHostsFile={folder}/known_hosts",
-             "-i", f"{folder}/id_ed25519", f"root@{lab.address(lab.host('client'))}",
-             "python3", "/run/traffic.py"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert process.stdin
-        asked = self._asked(per_second, trusted or self._shown(), through)
-        process.stdin.write(json.dumps(asked) + "\n")
-        process.stdin.flush()
-        try:
+        counted = Counted()
+        asked = self._asked(per_second, trusted or self.product.certificates(), through)
+        with programs.running(self.rehearsal.lab, "client", programs.TRAFFIC, asked) as traffic:
             time.sleep(2)
             yield counted
             time.sleep(1)
-        finally:
-            out, _ = process.communicate("over\n", timeout=60)
-        counted.said = json.loads(out)
+        counted.said = traffic.values
         assert counted.said["requests"] > per_second, counted.said
 
-    def _shown(self) -> str:
-        """Return the certificates that the balancers have."""
-        ask = "openssl x509 -in /etc/haproxy/certificates/site.pem.{}"
-        kinds = ("ecdsa", "rsa")
-        return "".join(self.run(name, ask.format(kind)) for name in BALANCERS for kind in kinds)
-
     def _asked(self, per_second: int, trusted: str, through: Sequence[str]) -> dict[str, Any]:
-        lab = self.rehearsal.lab
-        doors = [
-            [f"{name} {family.__name__}", family(lab.host(name))]
-            for name in through
-            for family in (lab.address, lab.address6)
-        ]
-        return {
-            "doors": doors, "site": "stillhere.test", "pings": "ping.stillhere.test",
-            "trusted": trusted, "checks": self.targets, "pages": PAGES,
-            "slow_pages": SLOW_PAGES, "per_second": per_second,
+        """Return pings and pages at a constant rate, and slow ones that are always under way."""
+        doors = load.doors(self.rehearsal.lab, through)
+        pause = 4 * len(doors) / per_second
+        kinds = {
+            "pings": (self.targets, pause), "pages": (PAGES, pause),
+            "slow pings": (self.targets, 0.0), "slow pages": (SLOW_PAGES, 0.0),
         }  # fmt: skip
+        streams = [
+            load.stream(kind, door, targets, is_kept=is_kept, pause_seconds=pause_seconds)
+            for door in doors
+            for kind, (targets, pause_seconds) in kinds.items()
+            for is_kept in (False, True)
+        ]
+        return load.asked(trusted, streams)
 
     def lost_and_doubled(self, rids: list[str], within_seconds: float = 30) -> tuple[int, int]:
         """Return how many of the acknowledged pings are not in the database, and how many twice."""
-        deadline = time.monotonic() + within_seconds
-        while True:
-            said = self.psql("SELECT rid FROM pings_ping WHERE rid IS NOT NULL")
-            found = said.split()
-            lost = len(set(rids) - set(found))
-            if not lost or time.monotonic() > deadline:
-                return lost, len(found) - len(set(found))
-            time.sleep(0.5)
+        found = self.product.settled(rids, within_seconds)
+        return found.lost, found.doubled
 
     def psql(self, words: str) -> str:
-        return self.rehearsal.run(
-            "db1",
-            ["runuser", "-u", "postgres", "--", "psql", "-XAt", "-d", "stillhere", "-c", words],
-        )
+        return self.product.psql(self.product.primary(), words)
 
     def undo(self) -> None:
         """Leave the hosts as an apply has left them."""

@@ -40,7 +40,7 @@ def test_names_and_roles_are_taken_in_their_order_and_each_once(fleet: Fleet) ->
     ("words", "why"),
     [
         ("app1,lb1", "lb1 is a load balancer: its clients have to be led away by DNS first"),
-        ("database", "db1 is a database: .*; db2 is a database"),
+        ("load_balancer", "lb1 is a load balancer: .*; lb2 is a load balancer"),
         ("app9", "app9: no host and no role; there are lb1, .*observer"),
         (" , ", "Which hosts"),
     ],
@@ -60,14 +60,17 @@ def test_who_is_left_out_has_to_be_there(fleet: Fleet) -> None:
 @pytest.mark.parametrize(
     ("verb", "said"),
     [
-        ("hosts.update", "Nothing was begun: db1 is a database"),
-        ("hosts.reboot", "Nothing was begun: db1 is a database"),
-        ("app.retire", "'db1' is no application server; there are app1, app2, app3."),
-        ("app.forget", "'db1' is no application server; there are app1, app2, app3."),
+        ("hosts.update", "Nothing was begun: lb1 is a load balancer"),
+        ("hosts.reboot", "Nothing was begun: lb1 is a load balancer"),
+        ("app.retire", "'lb1' is no application server; there are app1, app2, app3."),
+        ("app.forget", "'lb1' is no application server; there are app1, app2, app3."),
+        ("db.rejoin", "'lb1' is no database host; there are db1, db2."),
+        ("db.fence", "'lb1' is no database host; there are db1, db2."),
+        ("db.unfence", "'lb1' is no database host; there are db1, db2."),
     ],
 )
 def test_a_refusal_is_a_line_and_no_host_is_asked(fleet: Fleet, verb: str, said: str) -> None:
-    refused = fab(verb, "db1", "--fleet", str(fleet.path))
+    refused = fab(verb, "lb1", "--fleet", str(fleet.path))
     assert refused.returncode == 1
     assert said in refused.stderr
 

@@ -265,16 +265,6 @@ def test_what_keeps_the_application_out_is_said(answer: dict[str, object], words
     assert bool(words) == bool(said)
 
 
-def test_exactly_one_database_takes_writes() -> None:
-    assert database.who_is_primary(["db1"], ["db2"], []) == (
-        Level.GREEN,
-        "db1 is primary, db2 standby",
-    )
-    assert database.who_is_primary(["db1", "db2"], [], [])[0] is Level.RED
-    assert database.who_is_primary([], ["db2"], ["db1"])[0] is Level.RED
-    assert "db1 could not be asked" in database.who_is_primary([], ["db2"], ["db1"])[1]
-
-
 # Health.
 
 

@@ -10,6 +10,7 @@ def test_old_nft_can_read_the_rules() -> None:
     lab = lab_named("p")
     rules = faults.loss_rules("p-loss-db1-30", "p-db1", 30)
     rules += faults.block_rules(lab, "p-block-app1-db1", lab.host("app1"), lab.host("db1"))
+    rules += faults.port_rules(lab, "p-port", lab.host("app1"), lab.host("db1"), 5432)
     assert not any(line.count("}") > 1 for line in rules.splitlines())
 
 
@@ -105,3 +106,27 @@ def test_what_makes_no_sense_is_refused(lab: Lab) -> None:
         faults.delay(lab, one, -1)
     with pytest.raises(LabError, match="from itself"):
         faults.block(lab, one, one)
+
+
+@pytest.mark.lab
+def test_a_blocked_port_is_silent_to_one_host_alone(troubled_lab: Lab) -> None:
+    lab = troubled_lab
+    faults.block_port(lab, lab.host("app1"), lab.host("app2"), 22)
+    assert faults.faults_of(lab)["app1"] == ["blocked app2 port 22"]
+    assert faults.faults_of(lab)["app2"] == []
+    for family in (lab.address, lab.address6):
+        address = family(lab.host("app2"))
+        assert not _knocks(lab, "app1", address)
+        assert _knocks(lab, "app3", address)
+        assert _knocks(lab, "app1", family(lab.host("app3")))
+    assert reaches(lab, "app1", "app2")
+    with pytest.raises(LabError, match="is no port"):
+        faults.block_port(lab, lab.host("app1"), lab.host("app2"), 70_000)
+
+
+def _knocks(lab: Lab, source: str, address: str) -> bool:
+    """Say whether the port of ssh takes a connection."""
+    knock = f"exec 3<>/dev/tcp/{address}/22"
+    return not hosts.execute(
+        lab, lab.host(source), ["timeout", "2", "bash", "-c", knock]
+    ).returncode

@@ -1,19 +1,21 @@
-"""Pings and pages at a constant rate through every door of a fleet; runs on a host of the lab.
+"""Pings and pages at a constant rate through the doors of a fleet; runs on a host of the lab.
 
-    {"doors": [[name, address], ...], "site": ..., "pings": ..., "trusted": PEM,
-     "checks": [uuid, ...], "pages": [path, ...], "slow_pages": [path, ...],
-     "per_second": 60}                                                      the first line of stdin
+    {"site": ..., "pings": ..., "port": 443, "trusted": PEM, "streams":
+     [{"kind": "pings", "door": [name, address], "targets": [path, ...], "is_kept": false,
+       "pause_seconds": 0.2, "headers": {...}}, ...]}                 the first line of stdin
     ... any second line ends it, and a line of JSON comes back:
     {"requests": n, "failed": n, "by_kind": {...}, "by_stream": {...},
-     "acknowledged": [rid, ...], "seconds": {...}}
+     "acknowledged": [rid, ...], "seconds": {...},
+     "spells": [{"kind", "what", "at", "seconds", "requests"}, ...]}
 
 A stream is one door, one kind of request, on a new connection each time or on a kept one. Pings
-and pages come at a constant rate. Beside them each door always has requests under way that take
-their time, and that whoever restarts a server without waiting cuts off: pings whose body comes
-in pieces over SLOW_SECONDS, and pages that are slow to answer.
+and pages come at a constant rate. Slow ones take their time, and whoever restarts a server
+without waiting cuts them off: pings whose body comes in pieces over SLOW_SECONDS, and pages that
+are slow to answer.
 
 Failed is every answer that is not 2xx or 3xx, every reset, every early end and every time-out;
-`by_kind` has those, `by_stream` all requests. A kept connection that the other end has closed
+`by_kind` has those, `by_stream` all requests. A spell is a stream's failures of one kind in a
+row: it lasts until something else is answered. A kept connection that the other end has closed
 before we ask again is no failure: a new one is made, as every client does. Only Python's own
 library: a host of the lab has nothing else.
 """
@@ -21,13 +23,14 @@ library: a host of the lab has nothing else.
 import asyncio
 import contextlib
 import json
+import random
 import ssl
 import sys
 import time
 import uuid
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import cycle, product
+from itertools import cycle
 from typing import Any
 
 ANSWER_SECONDS = 15.0
@@ -45,6 +48,7 @@ class Counted:
     by_kind: Counter[str] = field(default_factory=Counter)
     acknowledged: list[str] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    spells: list[dict[str, Any]] = field(default_factory=list)
     examples: list[str] = field(default_factory=list)
 
     def fail(self, kind: str, what: str) -> None:
@@ -57,35 +61,40 @@ class Counted:
 class Stream:
     """Requests of one kind through one door, one after the other."""
 
-    def __init__(self, asked: dict[str, Any], door: list[str], counted: Counted) -> None:
-        self._door, self._address = door
-        self._asked, self._counted = asked, counted
-        self._context = ssl.create_default_context(cadata=asked["trusted"])
+    def __init__(
+        self, asked: dict[str, Any], stream: dict[str, Any], trusting: ssl.SSLContext,
+        counted: Counted,
+    ) -> None:  # fmt: skip
+        self._door, self._address = stream["door"]
+        self._kind, self._is_kept = stream["kind"], stream["is_kept"]
+        self._targets, self._pause_seconds = cycle(stream["targets"]), stream["pause_seconds"]
+        more = {"User-Agent": "traffic", **stream.get("headers", {})}
+        self._headers = "".join(f"{name}: {value}\r\n" for name, value in more.items())
+        self._asked, self._counted, self._context = asked, counted, trusting
         self._line: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._spell: dict[str, Any] | None = None
 
-    async def run(
-        self, kind: str, *, is_kept: bool, pause_seconds: float, over: asyncio.Event
-    ) -> None:
+    async def run(self, over: asyncio.Event) -> None:
         """Ask at a constant rate until it is over; a slow answer does not slow the rest."""
-        due = time.monotonic()
-        targets = cycle(self._asked["checks" if "pings" in kind else kind.replace(" ", "_")])
+        # Streams of one rate begin spread over one pause, not all at once.
+        due = time.monotonic() + random.random() * self._pause_seconds  # noqa: S311
         while not over.is_set():
-            due = max(due + pause_seconds, time.monotonic())
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(over.wait(), due - time.monotonic())
-                return
-            await self._ask(kind, next(targets), is_kept=is_kept)
+                await asyncio.wait_for(over.wait(), max(0.0, due - time.monotonic()))
+                break
+            due = max(due + self._pause_seconds, time.monotonic())
+            await self._ask(next(self._targets))
+        self._tell("")
         self._close()
 
-    async def _ask(self, kind: str, target: str, *, is_kept: bool) -> None:
-        rid, is_ping = str(uuid.uuid4()), "pings" in kind
+    async def _ask(self, target: str) -> None:
+        rid, is_ping = str(uuid.uuid4()), "pings" in self._kind
         path = f"/ping/{target}?rid={rid}" if is_ping else target
         name = self._asked["pings" if is_ping else "site"]
         begin = time.monotonic()
-        where = f"{self._door} {kind} {'kept' if is_kept else 'new'}"
-        self._counted.by_stream[kind] += 1
+        self._counted.by_stream[self._kind] += 1
         try:
-            is_dribbled = kind == "slow pings"
+            is_dribbled = self._kind == "slow pings"
             async with asyncio.timeout(ANSWER_SECONDS + SLOW_SECONDS * is_dribbled):
                 status = await self._exchange(name, path, is_dribbled=is_dribbled)
         except (
@@ -96,20 +105,39 @@ class Stream:
         ) as error:
             self._close()
             what = "time-out" if isinstance(error, TimeoutError) else type(error).__name__
-            self._counted.fail(what, f"{where}: {error!r}")
+            self._fail(what, repr(error))
             return
-        if "slow" not in kind:
+        if "slow" not in self._kind:
             self._counted.seconds.append(time.monotonic() - begin)
         if status >= _REDIRECTED:
-            self._counted.fail(str(status), where)
-        elif is_ping:
-            self._counted.acknowledged.append(rid)
-        if not is_kept:
+            self._fail(str(status))
+        else:
+            self._tell("")
+            if is_ping:
+                self._counted.acknowledged.append(rid)
+        if not self._is_kept:
             self._close()
+
+    def _fail(self, what: str, detail: str = "") -> None:
+        where = f"{self._door} {self._kind} {'kept' if self._is_kept else 'new'}"
+        self._counted.fail(what, f"{where} {what} {detail}".strip())
+        self._tell(what)
+
+    def _tell(self, what: str) -> None:
+        """Note what was answered now, "" for what a client can use: a spell ends or begins."""
+        now = time.time()
+        if self._spell and self._spell["what"] != what:
+            self._spell["seconds"] = now - self._spell["at"]
+            self._spell = None
+        if what and not self._spell:
+            self._spell = {"kind": self._kind, "what": what, "at": now, "requests": 0}
+            self._counted.spells.append(self._spell)
+        if self._spell:
+            self._spell["requests"] += 1
 
     async def _exchange(self, name: str, path: str, *, is_dribbled: bool) -> int:
         reader, writer = await self._connected()
-        headed = f"{path} HTTP/1.1\r\nHost: {name}\r\nUser-Agent: traffic\r\n"
+        headed = f"{path} HTTP/1.1\r\nHost: {name}\r\n{self._headers}"
         if is_dribbled:
             length = f"Content-Length: {_PIECES * len(_PIECE)}\r\n"
             writer.write(f"POST {headed}{length}\r\n".encode())
@@ -135,7 +163,10 @@ class Stream:
             self._close()
         if not self._line:
             self._line = await asyncio.open_connection(
-                self._address, 443, ssl=self._context, server_hostname=self._asked["site"]
+                self._address,
+                self._asked["port"],
+                ssl=self._context,
+                server_hostname=self._asked["site"],
             )
         return self._line
 
@@ -160,17 +191,11 @@ async def main() -> None:
     )
     asked = json.loads(await lines.readline())
     over, counted = asyncio.Event(), Counted()
-    # The slow ones take so long that they need no pause.
-    pause = 4 * len(asked["doors"]) / asked["per_second"]
-    pauses = {"pings": pause, "pages": pause, "slow pings": 0.0, "slow pages": 0.0}
+    trusting = ssl.create_default_context(cadata=asked["trusted"])
     begin = time.monotonic()
     async with asyncio.TaskGroup() as group:
-        for door in asked["doors"]:
-            for kind, is_kept in product(pauses, (False, True)):
-                stream = Stream(asked, door, counted)
-                group.create_task(
-                    stream.run(kind, is_kept=is_kept, pause_seconds=pauses[kind], over=over)
-                )
+        for stream in asked["streams"]:
+            group.create_task(Stream(asked, stream, trusting, counted).run(over))
         await lines.readline()
         over.set()
     times = sorted(counted.seconds) or [0.0]
@@ -179,6 +204,7 @@ async def main() -> None:
         "failed": counted.by_kind.total(),
         "by_kind": dict(counted.by_kind),
         "by_stream": dict(counted.by_stream),
+        "spells": counted.spells,
         "examples": counted.examples,
         "acknowledged": counted.acknowledged,
         "lasted_seconds": time.monotonic() - begin,

@@ -1,0 +1,13 @@
+"""A rehearsed disaster with a ledger: what clients were promised, against what is in the table.
+
+traffic    runs on the client host: pings and pages through the balancers
+writer     runs on an application server: writes to the database, and how long it cannot
+programs   starts both, ends both
+load       which requests, through which doors
+ledger     acknowledged tokens against the table's; pure
+product    the product on the lab's fleet: its users, its checks, its tables
+stand      a lab with a deployed product, the one that is up or one of its own
+commands   fab, as an operator runs it
+failover   the planned and the unplanned failover
+figures    what came of it
+"""
