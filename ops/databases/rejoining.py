@@ -9,6 +9,7 @@ Each step may be done again: a rejoin that was cut off is finished by the next o
 from dataclasses import dataclass
 
 from ops.databases.judging import the_primary, who_is_primary
+from ops.databases.node import FENCED, Node
 from ops.databases.reading import Nodes, read_nodes
 from ops.databases.streaming import prove_streaming
 from ops.databases.way_back import Way, WayBack, way_back
@@ -61,10 +62,17 @@ def plan_of(fleet: Fleet, host: Host, nodes: Nodes) -> Rejoin:
     found = way_back(one, primary)
     if found.way is Way.CLONE:
         words = f"{host.name} cannot follow with the data that it has: {found.why}"
-        raise Refused(f"{words}. It is cloned anew: fab db.standby {host.name} --reclone.")
+        raise Refused(f"{words}. It is cloned anew: {how_to_clone(one)}.")
     if found.way is Way.REFUSED:
         raise Refused(f"{host.name}: {found.why}.")
     return Rejoin(host, fleet.host(primary.name), found)
+
+
+def how_to_clone(one: Node) -> str:
+    """Return the commands that replace a host's data; what may be a primary is fenced before."""
+    clone = f"fab db.standby {one.name} --reclone"
+    is_known = one.marker == FENCED or one.standby_signal or not one.version
+    return clone if is_known else f"fab db.fence {one.name}, then {clone}"
 
 
 def consequence(one: Rejoin) -> str:

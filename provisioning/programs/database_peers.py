@@ -68,7 +68,9 @@ def ask(peer: Peer, own_name: str, passwords: Path = PASSWORDS) -> Answer:
         if done.returncode == 0 and len(lines) == 2:
             system, timeline, *_ = lines[0].split("|")
             return Answer(peer.name, lines[1] == "off", system, int(timeline), address)
-        troubles.append(" ".join(done.stderr.split())[:MOST_WORDS])
+        # Its first line says what happened; the next ones ask whether a server runs there.
+        words = done.stderr.strip().partition("\n")[0].removeprefix("psql: error: ")
+        troubles.append(words[:MOST_WORDS])
     return Answer(peer.name, said="; ".join(dict.fromkeys(troubles)))
 
 

@@ -106,6 +106,7 @@ class Databases:
     def follow(self, host: str) -> None:
         status, said = self.fab("db.rejoin", host, "--confirm", host)
         if status:
+            self.fab("db.fence", host, "--confirm", host)
             status, said = self.fab("db.standby", host, "--reclone", "--confirm", host)
         assert status == 0, said
 

@@ -107,8 +107,8 @@ def test_who_wrote_on_the_primarys_own_timeline_has_to_be_cloned(databases: Data
     status, said = databases.fab("db.rejoin", "db2", "--confirm", "db2")
     assert status == 1
     assert "it may have rows that no rewind would find" in said
-    assert "fab db.standby db2 --reclone" in said
-    assert not databases.roles()["db2"].startswith("standby")
+    assert "It is cloned anew: fab db.fence db2, then fab db.standby db2 --reclone" in said
+    assert databases.roles()["db2"].startswith("stopped, ")
 
 
 def test_a_fence_holds_over_a_boot_and_is_taken_back_by_hand(databases: Databases) -> None:
@@ -138,7 +138,8 @@ def test_a_guard_that_refuses_is_told_until_an_operator_vouches(databases: Datab
     databases.act("db1", "stop_database", seconds=60)
     databases.rehearsal.cut("db2")
     try:
-        databases.rehearsal.run("db1", ["systemctl", "start", "--no-block", "postgresql"])
+        start = "systemctl start --no-block postgresql@$(ls /var/lib/postgresql)-main"
+        databases.rehearsal.run("db1", ["sh", "-c", start])
         databases.wait(lambda: "refuses to start it" in databases.fab("db.status")[1], "the guard")
         status, said = databases.fab("db.unfence", "db1", "--confirm", "db1")
         assert status == 1

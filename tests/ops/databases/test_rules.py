@@ -161,7 +161,12 @@ def test_a_rejoin_is_planned_by_what_all_hosts_say(fleet: Fleet) -> None:
         (primary(), standby(), "db1 is the primary"),
         (primary(), promoted(), "both take writes"),
         (fenced(), promoted(procedure={"step": "E6"}), "db2: a failover is under way"),
-        (replace(fenced(), control=control(state=SHUT_DOWN)), promoted(), "--reclone"),
+        (replace(fenced(), control=control(state=SHUT_DOWN)), promoted(), "anew: fab db.standby"),
+        (
+            node(control=control(state=SHUT_DOWN)),
+            promoted(),
+            "fab db.fence db1, then fab db.standby",
+        ),
         (replace(fenced(), control=control(timeline=9)), promoted(), "past db2's 3"),
     ],
 )

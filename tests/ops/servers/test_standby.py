@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from ops.agent import failing_over
 from ops.secrets import read_vault, vault_of
 from provisioning.fleet import Fleet
 from provisioning.programs import standing_by, start_guard
@@ -89,9 +90,8 @@ def test_two_hosts_that_lose_their_power_together_find_their_roles_again(
 
 def test_a_fence_outlives_a_reload_and_is_no_drift(applied: Fleet, rehearsal: Rehearsal) -> None:
     """What a failover puts there is the firewall's, too."""
-    rules = "table inet stillhere_fence { chain input { type filter hook input priority -10; } }"
-    fence = "/etc/nftables.d/fence.nft"
-    rehearsal.run("db2", ["sh", "-c", f"echo '{rules}' >{fence} && nft -f {fence}"])
+    fence, rules = failing_over.FENCE, failing_over.rules(["192.0.2.7", "2001:db8::7"], 5432)
+    rehearsal.run("db2", ["sh", "-c", f"cat >{fence} <<'END'\n{rules}END\nnft -f {fence}"])
     try:
         assert shown_plan(applied).returncode == EMPTY
         rehearsal.run("db2", ["systemctl", "reload", "nftables"])
@@ -102,6 +102,7 @@ def test_a_fence_outlives_a_reload_and_is_no_drift(applied: Fleet, rehearsal: Re
     assert shown_plan(applied).returncode == EMPTY
 
 
+@pytest.mark.long
 def test_a_copy_that_a_power_cut_ended_is_made_anew(applied: Fleet, rehearsal: Rehearsal) -> None:
     drop(rehearsal, "db2")
     tried = []
