@@ -10,6 +10,7 @@ import json
 import os
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ops.agent.commands import DEBIAN, HOME
@@ -44,8 +45,7 @@ def cluster(port: int) -> Facts:
     version = max((one["version"] for one in mains), key=int, default="")
     data = f"/var/lib/postgresql/{version}/main"
     has_data = os.path.exists(f"{data}/PG_VERSION")
-    server, said = of_server(port) if version else (None, "the host has no cluster")
-    control = of_control(version, data) if has_data else None
+    server, said, control, fence, unit = side_by_side(version, data, port)
     return {
         "version": version,
         "marker": json_of(ROLE_MARKER),
@@ -53,9 +53,9 @@ def cluster(port: int) -> Facts:
         "backup_label": os.path.exists(f"{data}/backup_label"),
         "rewinding": json_of(REWINDING),
         "start_conf": start_conf(version),
-        "fence": is_fenced(),
+        "fence": fence,
         "fence_file": os.path.exists(FENCE_FILE),
-        "unit": of_unit(version),
+        "unit": unit,
         "guard": json_of(GUARD),
         "peer_is_dead": os.path.exists(PEER_IS_DEAD),
         "control": control,
@@ -65,6 +65,18 @@ def cluster(port: int) -> Facts:
         **disk(data if has_data else "/var/lib"),
         "procedure": json_of(PROCEDURE),
     }
+
+
+def side_by_side(
+    version: str, data: str, port: int
+) -> tuple[Facts | None, str, Facts | None, bool, str]:
+    """Return what programs say: a failover waits for it while nobody can write."""
+    with ThreadPoolExecutor(4) as pool:
+        asked = pool.submit(of_server, port) if version else None
+        control = pool.submit(of_control, version, data)
+        fence, unit = pool.submit(is_fenced), pool.submit(of_unit, version)
+    server, said = asked.result() if asked else (None, "the host has no cluster")
+    return server, said, control.result(), fence.result(), unit.result()
 
 
 def json_of(path: str) -> Facts | None:
@@ -203,6 +215,8 @@ def of_server(port: int, place: str = "", user: str = ACCOUNT) -> tuple[Facts | 
 
 # A standby's WAL receiver begins at the start of a segment, before what is replayed already.
 # A primary's timeline is in the name of the file it writes: its last checkpoint may be older.
+# A standby's is that of the newest history that it was given: once it hears nobody any more,
+# pg_control may know an older one for a while.
 QUESTION = """
 WITH here AS (
     SELECT standby,
@@ -219,7 +233,10 @@ SELECT json_build_object(
         WHEN standby THEN greatest(
             (SELECT received_tli FROM pg_stat_wal_receiver),
             (SELECT min_recovery_end_timeline FROM pg_control_recovery()),
-            (SELECT timeline_id FROM pg_control_checkpoint()))
+            (SELECT timeline_id FROM pg_control_checkpoint()),
+            (SELECT max(('x' || substr(name, 1, 8))::bit(32)::integer)
+                FROM pg_ls_dir('pg_wal') AS name
+                WHERE name ~ '^[0-9A-F]{8}[.]history$'))
         ELSE ('x' || substr(pg_walfile_name(lsn), 1, 8))::bit(32)::integer
     END,
     'lsn', lsn,

@@ -138,7 +138,8 @@ def test_a_guard_that_refuses_is_told_until_an_operator_vouches(databases: Datab
     databases.act("db1", "stop_database", seconds=60)
     databases.rehearsal.cut("db2")
     try:
-        databases.rehearsal.run("db1", ["systemctl", "start", "--no-block", "postgresql"])
+        start = "systemctl start --no-block postgresql@$(ls /var/lib/postgresql)-main"
+        databases.rehearsal.run("db1", ["sh", "-c", start])
         databases.wait(lambda: "refuses to start it" in databases.fab("db.status")[1], "the guard")
         status, said = databases.fab("db.unfence", "db1", "--confirm", "db1")
         assert status == 1

@@ -234,7 +234,7 @@ def test_a_database_that_was_stopped_is_red_everywhere(
     try:
         lines = told(applied, status=1)
     finally:
-        rehearsal.run("db1", ["systemctl", "start", "postgresql"])
+        rehearsal.run("db1", ["systemctl", "restart", "postgresql"])  # it wants its clusters
     assert "PostgreSQL does not answer" in said(lines, "database", "db1")
     assert said(lines, "database", "fleet").startswith("none takes writes; db1 could not be asked")
     assert "nobody listens on port 5432 of db1" in said(lines, "database", "app2")
