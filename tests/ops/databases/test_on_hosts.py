@@ -1,9 +1,17 @@
 """Old primaries come back, fences hold and standbys are worked on: on real Debian hosts."""
 
+import contextlib
 import json
+from collections.abc import Iterator
 
 import pytest
 
+from ops.audit import Audit
+from ops.console import Console
+from ops.databases import rejoining
+from ops.deploy.desk import Desk
+from ops.deploy.stopping import Stopping
+from ops.deploy.telling import Step, Telling
 from tests.ops.databases.hands import WELL, Databases
 from tests.ops.operator import fab
 
@@ -131,6 +139,48 @@ def test_a_fence_holds_over_a_boot_and_is_taken_back_by_hand(databases: Database
     databases.rehearsal.run("app1", knock)
     databases.wait(lambda: databases.roles() == WELL, "the standby")
     assert databases.status()["red"] == []
+
+
+class Cut(Exception):
+    """The operator's command has ended here."""
+
+
+class Cutting(Telling):
+    """Ends the command at the begin of a step."""
+
+    at = ""
+
+    @contextlib.contextmanager
+    def step(self, name: str, where: str = "") -> Iterator[Step]:
+        if name == self.at:
+            raise Cut
+        with super().step(name, where) as step:
+            yield step
+
+
+def rejoin_until(databases: Databases, host: str, at: str) -> None:
+    telling = Cutting(Console(), len(host))
+    telling.at = at
+    with databases.sessions() as sessions:
+        audit = Audit(databases.fleet.name, "a test")
+        desk = Desk(databases.fleet, sessions, audit, telling, Stopping())
+        rejoining.rejoin(desk, rejoining.planned(desk, databases.fleet.host(host)))
+
+
+@pytest.mark.long
+def test_a_rejoin_that_is_cut_off_is_finished_by_the_next(databases: Databases) -> None:
+    old, new = "db1", "db2"
+    for at in ("stop", "start", "stream"):
+        databases.switch(old, new)
+        with pytest.raises(Cut):
+            rejoin_until(databases, old, at)
+        status, said = databases.fab("db.rejoin", old)
+        assert status == 0, said
+        found = databases.status()
+        assert (found["primary"], found["red"]) == (new, [])
+        (left,) = (slot for one in found["hosts"] if one["name"] == old for slot in one["slots"])
+        assert (left["name"], left["restart_lsn"]) == (new, None)
+        old, new = new, old
 
 
 @pytest.mark.long
