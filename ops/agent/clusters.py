@@ -203,6 +203,8 @@ def of_server(port: int, place: str = "", user: str = ACCOUNT) -> tuple[Facts | 
 
 # A standby's WAL receiver begins at the start of a segment, before what is replayed already.
 # A primary's timeline is in the name of the file it writes: its last checkpoint may be older.
+# A standby's is that of the newest history that it was given: once it hears nobody any more,
+# pg_control may know an older one for a while.
 QUESTION = """
 WITH here AS (
     SELECT standby,
@@ -219,7 +221,10 @@ SELECT json_build_object(
         WHEN standby THEN greatest(
             (SELECT received_tli FROM pg_stat_wal_receiver),
             (SELECT min_recovery_end_timeline FROM pg_control_recovery()),
-            (SELECT timeline_id FROM pg_control_checkpoint()))
+            (SELECT timeline_id FROM pg_control_checkpoint()),
+            (SELECT max(('x' || substr(name, 1, 8))::bit(32)::integer)
+                FROM pg_ls_dir('pg_wal') AS name
+                WHERE name ~ '^[0-9A-F]{8}[.]history$'))
         ELSE ('x' || substr(pg_walfile_name(lsn), 1, 8))::bit(32)::integer
     END,
     'lsn', lsn,

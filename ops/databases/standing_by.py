@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from ops.applying import apply_plan
 from ops.databases.judging import the_primary, who_is_primary
 from ops.databases.node import FENCED, Node
-from ops.databases.reading import read_nodes
+from ops.databases.reading import read_node, read_nodes
 from ops.deploy.desk import ASK_SECONDS, Desk, at_once
 from ops.doctor.database import questions, why_no_login
 from ops.errors import ChangeFailed, HostError, Refused
@@ -72,7 +72,7 @@ def consequence(name: str) -> str:
 
 
 def clone(desk: Desk, host: Host, version: str) -> None:
-    """Replace the host's cluster by a copy of the primary, and take marker and fence away."""
+    """Replace the host's cluster by a copy of the primary."""
     command = replication.command_of(version, host.name, "--reclone")
     with desk.telling.step("clone", host.name):
         desk.of(host).ask(
@@ -84,10 +84,17 @@ def clone(desk: Desk, host: Host, version: str) -> None:
             seconds=CLONE_SECONDS,
             audit=desk.did(host, "replace the database by a copy of the primary"),
         )
-    desk.of(host).ask(
-        "unfence", answer_seconds=ASK_SECONDS, role="", by=desk.who, why="it is a new copy",
-        audit=desk.did(host, "no fence and no marker: it follows"),
-    )  # fmt: skip
+
+
+def let_follow(desk: Desk, host: Host) -> None:
+    """Take marker and fence of a standby away, if it has any: also what a cut one has left."""
+    node = read_node(desk.sessions, host)
+    is_held = node.fence or node.fence_file or node.marker or node.start_conf == "disabled"
+    if node.standby_signal and is_held:
+        desk.of(host).ask(
+            "unfence", answer_seconds=ASK_SECONDS, role="", by=desk.who, why="it follows",
+            audit=desk.did(host, "no fence and no marker: it follows"),
+        )  # fmt: skip
 
 
 def planned(desk: Desk, host: Host) -> Plan:

@@ -37,7 +37,9 @@ class OnHosts:
             try:
                 self._keep({}, f"failover to {procedure.new}: nothing is left to do", name)
             except HostError as error:
-                self.desk.telling.trouble(f"{error} It still keeps a failover that has ended.")
+                if not procedure.is_primary_lost:
+                    words = f"{error} It still keeps a failover that has ended."
+                    self.desk.telling.trouble(words)
 
     def look(self, procedure: Procedure) -> tuple[Node | None, Node | None]:
         """Ask both at once."""

@@ -56,11 +56,13 @@ def failover(desk: Desk, errand: Errand) -> Report | None:
             OnHosts(desk).forget(ended)
         return None
     procedure, way = decision.procedure, decision.way
+    is_resumed = procedure is not None
     if procedure is None or way is Way.FORWARD:
         procedure, way = _judged(desk, errand, decision, nodes), Way.FORWARD
     elif errand.wanted.is_primary_lost:
         procedure = replace(procedure, is_primary_lost=True)
-    return _run(desk, errand, procedure, way, nodes)
+    report = _run(desk, errand, procedure, way, nodes)
+    return replace(report, is_resumed=is_resumed)
 
 
 def look(desk: Desk) -> Nodes:
@@ -135,7 +137,7 @@ def _old_of(desk: Desk, nodes: Nodes, wanted: Wanted) -> Host:
     return desk.fleet.host(others[0])
 
 
-def _run(desk: Desk, errand: Errand, procedure: Procedure, way: Way, nodes: Nodes) -> Report | None:
+def _run(desk: Desk, errand: Errand, procedure: Procedure, way: Way, nodes: Nodes) -> Report:
     errand.confirm(consequence(procedure, way, nodes))
     hands, steps = OnHosts(desk), Steps(desk.telling)
     course = Course(hands, steps, desk.stopping, time.sleep)
@@ -191,6 +193,7 @@ def _report(
         procedure,
         outcome,
         dict(steps.seconds),
+        False,
         gap,
         reconnect,
         facts.get("new_timeline"),

@@ -16,13 +16,15 @@ class Report:
     """All of one run. `seconds` by step; `gap_seconds` None when nothing was promoted in it.
 
     `reconnect_seconds`: from the promotion to the product's first write, by the hosts'
-    clocks; None when there is no product yet. `lost_seconds`: the age of the last
+    clocks; None when there is no product yet. `is_resumed`: the gap had begun in an earlier
+    run, and the one here is only its end. `lost_seconds`: the age of the last
     transaction that the new primary has of a lost one.
     """
 
     procedure: Procedure
     outcome: Outcome
     seconds: Mapping[str, float]
+    is_resumed: bool
     gap_seconds: float | None
     reconnect_seconds: float | None
     new_timeline: int | None
@@ -36,8 +38,10 @@ class Report:
         found = [f"{kind} failover from {procedure.old} to {procedure.new}: {self.outcome.end}"]
         if self.gap_seconds is not None:
             parts = ", ".join(f"{name} {value:.2f}" for name, value in self._parts().items())
-            found.append(f"  nobody could write for {self.gap_seconds:.2f} s ({parts})")
-        others = {name: value for name, value in self.seconds.items() if name not in PARTS}
+            since = " since this run began to stop it" if self.is_resumed else ""
+            found.append(f"  nobody could write for {self.gap_seconds:.2f} s{since} ({parts})")
+        told = PARTS if self.gap_seconds is not None else ()
+        others = {name: value for name, value in self.seconds.items() if name not in told}
         found += [f"  {name:<12} {value:6.2f} s" for name, value in others.items()]
         if self.new_timeline is not None:
             found.append(f"  timeline {procedure.timeline} -> {self.new_timeline}")
@@ -63,6 +67,7 @@ class Report:
             "by": procedure.by,
             "began": procedure.began,
             "without_backup": procedure.without_backup,
+            "is_resumed": self.is_resumed,
             "end": self.outcome.end.value,
             "trouble": self.outcome.trouble,
             "timeline": {"old": procedure.timeline, "new": self.new_timeline},

@@ -22,8 +22,7 @@ def undo(hands: Hands, steps: Steps, procedure: Procedure, trouble: str = "") ->
     procedure = procedure.at(Step.UNDO)
     try:
         with steps.step("undo", procedure.old) as step:
-            _undo(hands, procedure)
-            step.words = "takes writes again"
+            step.words = _undo(hands, procedure)
     except OpsError as error:
         again = f"fab db.failover --to {procedure.new} --undo"
         why = f"{error} It is not taken back yet: {again} does it when that is mended."
@@ -31,13 +30,14 @@ def undo(hands: Hands, steps: Steps, procedure: Procedure, trouble: str = "") ->
     return Outcome(End.UNDONE, trouble)
 
 
-def _undo(hands: Hands, procedure: Procedure) -> None:
+def _undo(hands: Hands, procedure: Procedure) -> str:
+    """Do it; return what came of it."""
     old, new = hands.look(procedure)
     if new is not None and is_promoted(procedure, new):
         raise ChangeFailed(f"{procedure.new} takes writes: nothing is started beside it.")
     if old is None and procedure.is_primary_lost:
-        hands.forget(procedure)  # nobody has touched it
-        return
+        hands.forget(procedure)
+        return "does not answer, and is as it was"
     hands.keep(procedure, procedure.old)
     with contextlib.suppress(OpsError):
         hands.keep(procedure, procedure.new)
@@ -50,6 +50,7 @@ def _undo(hands: Hands, procedure: Procedure) -> None:
     with contextlib.suppress(OpsError):
         hands.release(procedure)
     hands.forget(procedure)
+    return "takes writes again"
 
 
 def _start(hands: Hands, procedure: Procedure, old: Node | None, new: Node | None) -> None:

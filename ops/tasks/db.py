@@ -136,7 +136,10 @@ def standby(
         if not plan.is_empty and not confirmed(telling.console, desk.fleet, yes):
             raise Exit(code=PENDING)
         with desk.stopping.watched():
+            # Before: PostgreSQL of a fenced host is started by nobody. After: one that was bare.
+            standing_by.let_follow(desk, database)
             standing_by.give(desk, plan)
+            standing_by.let_follow(desk, database)
             with telling.step("stream", host) as step:
                 step.words = prove_streaming(desk, database)
             standing_by.prove_logins(desk, database)

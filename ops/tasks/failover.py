@@ -98,8 +98,9 @@ def _tell(console: Console, report: Report, *, is_json: bool) -> None:
     else:
         console.data("\n".join(report.lines()))
     if report.outcome.end is End.UNDONE and report.outcome.trouble:
-        old = report.procedure.old
-        console.say(console.trouble(f"ABORTED, and {old} takes writes as before."))
+        is_lost, old = report.procedure.is_primary_lost, report.procedure.old
+        words = "nothing was promoted" if is_lost else f"{old} takes writes as before"
+        console.say(console.trouble(f"ABORTED, and {words}."))
     elif report.outcome.end is End.CUT_OFF:
         again = f"fab db.failover --to {report.procedure.new}"
         console.say(console.trouble(f"NOT FINISHED. When it is mended: {again}"))

@@ -35,14 +35,19 @@ def invoke(world: World, wanted: Wanted = FORWARD) -> Outcome | Decision:
             return Decision(Way.REFUSE, words="the pre-flight is red")
         procedure = new_procedure(world, wanted)
     assert procedure is not None
+    with redirect_stderr(io.StringIO()):
+        return go(course_of(world), decision.way, procedure)
+
+
+def course_of(world: World) -> Course:
+    """Return a run whose clock goes on only while it waits."""
     seconds = [0.0]
 
     def wait(pause: float) -> None:
         seconds[0] += pause
 
     steps = Steps(Telling(Console({}), 4), lambda: seconds[0])
-    with redirect_stderr(io.StringIO()):
-        return go(Course(world, steps, Stopping(), wait), decision.way, procedure)
+    return Course(world, steps, Stopping(), wait)
 
 
 def new_procedure(world: World, wanted: Wanted) -> Procedure:
@@ -228,3 +233,16 @@ def test_another_target_is_refused_while_a_failover_is_under_way() -> None:
     outcome = invoke(renewed(world), Wanted("db1"))
     assert isinstance(outcome, Decision)
     assert "fab db.failover --to db2 goes on" in outcome.words
+
+
+def test_nothing_is_started_beside_a_new_one_that_somebody_has_promoted() -> None:
+    world = World()
+    procedure = new_procedure(world, FORWARD)
+    world.fence(procedure)
+    world.stop(procedure)
+    world.promote(procedure)
+    with redirect_stderr(io.StringIO()):
+        outcome = go(course_of(world), Way.UNDO, procedure)
+    assert outcome.end is End.CUT_OFF
+    assert "nothing is started beside it" in outcome.trouble
+    assert "start" not in world.log

@@ -8,7 +8,8 @@ import pytest
 
 from ops.agent import failing_over
 from ops.secrets import read_vault, vault_of
-from provisioning.fleet import Fleet
+from provisioning.fleet import Fleet, Role
+from provisioning.flows import POSTGRESQL
 from provisioning.programs import standing_by, start_guard
 from provisioning.replication import GUARD_DROP_IN, PASSWORDS, PEERS
 from tests.ops.operator import EMPTY, FAILED, fab, shown_plan
@@ -231,4 +232,31 @@ def test_one_host_is_made_a_standby_from_bare_and_anew(
     )
     assert primary.returncode == FAILED
     assert "db1 is the primary" in primary.stderr
+    assert shown_plan(applied).returncode == EMPTY
+
+
+@pytest.mark.long
+def test_a_fenced_host_whose_data_is_of_no_use_is_cloned_anew(
+    applied: Fleet, rehearsal: Rehearsal
+) -> None:
+    """It comes back without its fence: every application logs in."""
+    marker = json.dumps({"role": "fenced", "since": "now", "by": "ada", "why": "a test"})
+    servers = [one for one in applied.hosts if one.role is Role.APP_SERVER]
+    addresses = [each for one in servers for each in (one.address, one.address6)]
+    rules = failing_over.rules(addresses, POSTGRESQL.port)
+    for line in (
+        "systemctl stop postgresql@17-main",
+        f"rm {DATA}/standby.signal",
+        f"echo '{marker}' >{start_guard.MARKER}",
+        "echo disabled >/etc/postgresql/17/main/start.conf",
+        f"cat >{failing_over.FENCE} <<'END'\n{rules}END\nnft -f {failing_over.FENCE}",
+    ):
+        rehearsal.run("db2", ["sh", "-c", line])
+    assert shown_plan(applied).returncode == EMPTY  # nobody starts it
+    without = fab("db.standby", "db2", "--fleet", str(applied.path))
+    assert without.returncode == FAILED
+    assert "fab db.standby db2 --reclone" in " ".join(without.stderr.split())
+    anew = fab("db.standby", "db2", "--reclone", "--confirm", "db2", "--fleet", str(applied.path))
+    assert anew.returncode == 0, anew.stdout + anew.stderr
+    assert rows(rehearsal, "db1", STREAMS) == ["db2|streaming"]
     assert shown_plan(applied).returncode == EMPTY
