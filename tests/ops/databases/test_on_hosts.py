@@ -24,12 +24,14 @@ def note(databases: Databases, host: str, word: str) -> None:
     databases.ask(host, f"INSERT INTO test_rejoin VALUES ('{word}')")  # noqa: S608 (our own)
 
 
-def doctor_says(databases: Databases, host: str, level: str) -> str:
+def doctor_says(databases: Databases) -> list[str]:
+    """Return what a doctor says of the databases: host, level, words."""
     lines = json.loads(fab("doctor", "--fleet", str(databases.fleet.path), "--json").stdout)
-    about = ("database", host, level)
-    return "\n".join(
-        one["words"] for one in lines if (one["subject"], one["host"], one["level"]) == about
-    )
+    return [
+        f"{one['host']} {one['level']}: {one['words']}"
+        for one in lines
+        if one["subject"] == "database"
+    ]
 
 
 def test_status_and_doctor_say_who_follows_whom(databases: Databases) -> None:
@@ -43,11 +45,13 @@ def test_status_and_doctor_say_who_follows_whom(databases: Databases) -> None:
     slots = {(one["name"], slot["name"], slot["is_active"]) for one in found["hosts"]
              for slot in one["slots"]}  # fmt: skip
     assert slots == {("db1", "db2", True), ("db2", "db1", False)}
-    assert doctor_says(databases, "fleet", "green") == "db1 is primary, db2 standby"
-    assert doctor_says(databases, "db2", "green").startswith("streams from db1, lag ")
-    assert doctor_says(databases, "db2", "red") == ""
+    whole, stream, *logins = doctor_says(databases)
+    assert whole == "fleet green: db1 is primary, db2 standby"
+    assert stream.startswith("db2 green: streams from db1, lag ")
+    assert all(one.endswith(" green: logs in at db1 and db2") for one in logins)
 
 
+@pytest.mark.long
 def test_after_a_switch_the_old_primary_follows_and_back(databases: Databases) -> None:
     databases.ask("db1", MAKE)
     databases.switch("db1", "db2")
@@ -65,6 +69,7 @@ def test_after_a_switch_the_old_primary_follows_and_back(databases: Databases) -
     assert "it streams from db2" in again[1]
 
 
+@pytest.mark.long
 def test_what_only_the_old_primary_has_is_named_before_it_is_thrown_away(
     databases: Databases,
 ) -> None:
@@ -107,7 +112,9 @@ def test_who_wrote_on_the_primarys_own_timeline_has_to_be_cloned(databases: Data
     try:
         databases.ask("db2", "CREATE TABLE test_rogue (word text)")
         assert "both take writes" in databases.fab("db.status")[1]
-        assert "both take writes" in doctor_says(databases, "fleet", "red")
+        whole, *_ = doctor_says(databases)
+        assert whole.startswith("fleet red: db1 (timeline ")
+        assert "both take writes" in whole
     finally:
         databases.rehearsal.run(
             "db2", ["runuser", "-u", "postgres", "--", "sh", "-c", f"{program} -m fast stop"]
@@ -119,6 +126,7 @@ def test_who_wrote_on_the_primarys_own_timeline_has_to_be_cloned(databases: Data
     assert databases.roles()["db2"].startswith("stopped, ")
 
 
+@pytest.mark.long
 def test_a_fence_holds_over_a_boot_and_is_taken_back_by_hand(databases: Databases) -> None:
     address = databases.fleet.host("db1").address
     knock = ["python3", "-c", f"import socket; socket.create_connection(('{address}', 5432), 3)"]
