@@ -14,10 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ops.agent.commands import DEBIAN, HOME
-from ops.agent.seeing import active_state, clusters, text_of
+from ops.agent.seeing import ROLE_MARKER, active_state, clusters, text_of
 
 Facts = dict[str, Any]
-ROLE_MARKER = HOME + "/database-role.json"
 PEER_IS_DEAD = HOME + "/peer-is-dead.json"
 PROCEDURE = HOME + "/failover.json"
 REWINDING = HOME + "/rewinding.json"  # there while a rewind has not ended well
