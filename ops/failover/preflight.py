@@ -145,13 +145,13 @@ def _calm(old: Node | None, new: Node, *, is_planned: bool) -> Iterator[str]:
         yield f"{new.name} is too far behind {old.name}: {lag}. Wait; fab db.status shows it."
     for one in (old, new):
         assert one.server is not None
+        if one.server.base_backups:
+            yield f"{one.name}: a base backup is being taken. Wait until it is done."
         for open_one in one.server.long_transactions:
             yield (
                 f"{one.name}: process {open_one.pid} ({open_one.application or 'no name'}) has a "
                 f"transaction open since {open_one.seconds:.0f} s. Wait, or end it."
             )
-    if old.server.base_backups:
-        yield f"{old.name}: a base backup is being taken. Wait until it is done."
     if old.server.prepared_transactions:
         yield f"{old.name}: {old.server.prepared_transactions} prepared transactions. End them."
     for name in NOT_LESS:

@@ -90,7 +90,8 @@ def test_a_fleet_that_is_well_has_no_red() -> None:
         (with_nodes(db2=following(timeline=2)), "P3", "timeline: db1 has 3, db2 has 2"),
         (with_nodes(db2=following(is_replay_paused=True)), "P4", "its replay is paused"),
         (with_nodes(db2=following(replay_lsn=LSN - 16 * MIB)), "P4", "too far behind db1"),
-        (with_nodes(db1=leading(base_backups=1)), "P4", "base backup"),
+        (with_nodes(db1=leading(base_backups=1)), "P4", "db1: a base backup"),
+        (with_nodes(db2=following(base_backups=1)), "P4", "db2: a base backup"),
         (with_nodes(db1=leading(prepared_transactions=2)), "P4", "2 prepared transactions"),
         (
             with_nodes(db1=leading(long_transactions=(Transaction(7, "psql", 61.0),))),
