@@ -139,6 +139,15 @@ def test_only_who_has_the_newest_timeline_may_be_the_primary_again(
     assert bool(why) == bool(said)
 
 
+def test_what_it_means_to_let_a_host_up_is_said() -> None:
+    follows = fencing.consequence_of_unfence("db1", pair(standby("db1"), promoted()))
+    assert follows == "UNFENCE db1.  It is a standby: applications may reach it again."
+    leads = fencing.consequence_of_unfence("db1", pair(fenced(), BARE))
+    assert leads == "UNFENCE db1.  It starts as the primary, and applications write to it."
+    alone = fencing.consequence_of_unfence("db1", pair(fenced(), "db2: silent."))
+    assert alone.endswith("If db2 was promoted and lives, what is written splits.")
+
+
 # To rejoin.
 
 

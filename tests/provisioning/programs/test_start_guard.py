@@ -17,7 +17,7 @@ from tests.clusters import Node, Pair, running_node, running_pair
 from tests.postgresql import PORT
 
 NOW = datetime(2026, 11, 21, 22, 0, tzinfo=UTC)
-PRIMARY = Own(is_standby=False, role="primary", system_identifier="7", timeline=3)
+PRIMARY = Own(is_standby=False, role="primary", system_identifier="7", timeline=3, name="db1")
 ANSWERS = st.builds(
     Answer,
     name=st.sampled_from(["db2", "db3"]),
@@ -64,8 +64,16 @@ def test_one_more_host_never_makes_a_start_possible(
     [
         (replace(PRIMARY, role="fenced"), [], ["marker says fenced", "db.rejoin", "db.unfence"]),
         (replace(PRIMARY, role=""), [], ["no role marker"]),
-        (PRIMARY, [Answer("db2", True, "7", 4)], ["db2 is primary on timeline 4", "db.rejoin"]),
-        (PRIMARY, [Answer("db2", said="timeout")], ["db2 (timeout)", "--peer-is-dead"]),
+        (
+            PRIMARY,
+            [Answer("db2", True, "7", 4)],
+            ["db2 is primary on timeline 4", "fab db.rejoin db1"],
+        ),
+        (
+            PRIMARY,
+            [Answer("db2", said="timeout")],
+            ["db2 (timeout)", "fab db.unfence db1 --peer-is-dead"],
+        ),
         (PRIMARY, [Answer("db2", True, "8", 1)], ["db2 is the primary of another cluster"]),
         (replace(PRIMARY, timeline=0), [], ["timeline cannot be read"]),
     ],
@@ -136,12 +144,21 @@ def two(tmp_path: Path) -> Iterator[Guarded]:
         yield Guarded(pair, tmp_path)
 
 
-def test_a_primary_whose_standby_answers_starts(two: Guarded) -> None:
-    two.pair.primary.kill()
-    assert judged(two.of_primary()) == Decision(
-        True, f"the primary; heard: {two.pair.standby.directory.name}"
+@pytest.fixture(scope="module")
+def down(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    """Give a primary that is down, and its standby that is up, to tests that change neither."""
+    with running_pair() as pair:
+        pair.primary.ask("CREATE ROLE replication LOGIN REPLICATION")
+        pair.catch_up()
+        pair.primary.kill()
+        yield Guarded(pair, tmp_path_factory.mktemp("down"))
+
+
+def test_a_primary_whose_standby_answers_starts(down: Guarded) -> None:
+    assert judged(down.of_primary()) == Decision(
+        True, f"the primary; heard: {down.pair.standby.directory.name}"
     )
-    assert not judged(two.of_primary("fenced")).may_start
+    assert not judged(down.of_primary("fenced")).may_start
 
 
 def test_two_hosts_that_are_powered_on_together_find_their_roles_again(two: Guarded) -> None:
@@ -188,22 +205,20 @@ def test_a_word_for_a_dead_peer_is_good_for_one_start_and_for_a_short_while(two:
     assert not judged(places).may_start
 
 
-def test_a_word_that_was_not_needed_is_used_up_all_the_same(two: Guarded) -> None:
-    two.pair.primary.kill()
-    places = two.of_primary()
+def test_a_word_that_was_not_needed_is_used_up_all_the_same(down: Guarded) -> None:
+    places = down.of_primary()
     allow(places, NOW)
     assert judged(places).may_start
     assert not places.permission.exists()
 
 
 def test_a_peer_that_takes_the_connection_and_says_nothing_is_no_answer(
-    two: Guarded, monkeypatch: pytest.MonkeyPatch
+    down: Guarded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database_peers, "ANSWER_SECONDS", 1)
-    two.pair.primary.kill()
-    two.pair.standby.pause()
-    assert not judged(two.of_primary()).may_start
-    two.pair.standby.resume()
+    down.pair.standby.pause()
+    assert not judged(down.of_primary()).may_start
+    down.pair.standby.resume()
 
 
 def test_the_primary_of_another_cluster_is_a_rival_whatever_its_timeline(two: Guarded) -> None:
