@@ -248,8 +248,7 @@ def test_what_needs_no_history_is_what_the_history_would_have_said(
 
 BATCHES = st.lists(st.integers(0, 5), max_size=12)
 TELLS = st.lists(st.booleans(), max_size=12)
-RANDOM = st.randoms(use_true_random=False)
-LONG = [pytest.mark.long, pytest.mark.timeout(2_400)]
+RANDOM, MANY = st.randoms(use_true_random=False), [pytest.mark.long, pytest.mark.timeout(2_400)]
 
 
 def any_order_gives_the_state_and_flips_of_the_right_order(
@@ -289,13 +288,13 @@ def what_was_told_stays_and_the_last_word_is_true(
         assert all(one[1] != other[1] for one, other in itertools.pairwise(story))
 
 
-@pytest.mark.parametrize("cases", [400, pytest.param(20_000, marks=LONG)])
+@pytest.mark.parametrize("cases", [400, pytest.param(20_000, marks=MANY)])
 def test_any_order_of_delivery_gives_the_state_and_flips_of_the_right_order(cases: int) -> None:
     rule = given(EVENTS, RANDOM, BATCHES)(any_order_gives_the_state_and_flips_of_the_right_order)
     settings(max_examples=cases, deadline=None)(rule)()
 
 
-@pytest.mark.parametrize("cases", [400, pytest.param(20_000, marks=LONG)])
+@pytest.mark.parametrize("cases", [400, pytest.param(20_000, marks=MANY)])
 def test_what_was_told_stays_and_the_last_word_is_true(cases: int) -> None:
     rule = given(EVENTS, RANDOM, TELLS)(what_was_told_stays_and_the_last_word_is_true)
     settings(max_examples=cases, deadline=None)(rule)()

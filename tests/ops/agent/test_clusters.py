@@ -36,7 +36,12 @@ def control_of(node: Node) -> Facts:
 
 def test_a_primary_and_its_standby_say_who_they_are(pair: Pair) -> None:
     pair.catch_up()
-    primary, standby = server_of(pair.primary), server_of(pair.standby)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    # The slot holds nothing until the standby has said for the first time how far it is.
+    while not (primary := server_of(pair.primary))["slots"][0]["restart_lsn"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    standby = server_of(pair.standby)
     assert (primary["is_standby"], standby["is_standby"]) == (False, True)
     assert primary["timeline"] == standby["timeline"] == 1
     assert standby["receiver"] == {
