@@ -149,6 +149,21 @@ def test_a_fence_holds_over_a_boot_and_is_taken_back_by_hand(databases: Database
     assert databases.status()["red"] == []
 
 
+@pytest.mark.long
+def test_a_server_that_does_not_stop_is_ended_by_a_fence(databases: Databases) -> None:
+    version = databases.rehearsal.run("db1", ["ls", "/var/lib/postgresql"]).strip()
+    freeze = ["systemctl", "kill", "--signal=SIGSTOP", f"postgresql@{version}-main.service"]
+    databases.rehearsal.run("db1", freeze)
+    assert "its PostgreSQL does not answer (active)" in databases.fab("db.status")[1]
+    status, said = databases.fab("db.fence", "db1", "--confirm", "db1")
+    assert status == 0, said
+    assert "ended, since it did not stop" in said
+    assert databases.roles()["db1"].startswith("fenced, ")
+    status, said = databases.fab("db.unfence", "db1", "--confirm", "db1")
+    assert status == 0, said
+    databases.wait(lambda: databases.roles() == WELL, "the standby")
+
+
 class Cut(Exception):
     """The operator's command has ended here."""
 
