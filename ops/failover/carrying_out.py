@@ -98,7 +98,8 @@ def _to_the_line(course: Course, procedure: Procedure) -> None:
         hands.keep(procedure.at(Step.CATCH_UP), procedure.new)
     with steps.step("catch up", procedure.new) as told:
         _catch_up(course, procedure)
-        told.words = "has replayed all of it" if node else "takes what it has"
+        is_lost = procedure.is_primary_lost
+        told.words = "goes on with what it has" if is_lost else "has replayed all of it"
 
 
 def _down_again(course: Course, procedure: Procedure) -> None:
