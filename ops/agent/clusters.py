@@ -10,13 +10,13 @@ import json
 import os
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ops.agent.commands import DEBIAN, HOME
-from ops.agent.seeing import active_state, clusters, text_of
+from ops.agent.seeing import ROLE_MARKER, active_state, clusters, text_of
 
 Facts = dict[str, Any]
-ROLE_MARKER = HOME + "/database-role.json"
 PEER_IS_DEAD = HOME + "/peer-is-dead.json"
 PROCEDURE = HOME + "/failover.json"
 REWINDING = HOME + "/rewinding.json"  # there while a rewind has not ended well
@@ -44,8 +44,7 @@ def cluster(port: int) -> Facts:
     version = max((one["version"] for one in mains), key=int, default="")
     data = f"/var/lib/postgresql/{version}/main"
     has_data = os.path.exists(f"{data}/PG_VERSION")
-    server, said = of_server(port) if version else (None, "the host has no cluster")
-    control = of_control(version, data) if has_data else None
+    server, said, control, fence, unit = side_by_side(version, data, port)
     return {
         "version": version,
         "marker": json_of(ROLE_MARKER),
@@ -53,9 +52,9 @@ def cluster(port: int) -> Facts:
         "backup_label": os.path.exists(f"{data}/backup_label"),
         "rewinding": json_of(REWINDING),
         "start_conf": start_conf(version),
-        "fence": is_fenced(),
+        "fence": fence,
         "fence_file": os.path.exists(FENCE_FILE),
-        "unit": of_unit(version),
+        "unit": unit,
         "guard": json_of(GUARD),
         "peer_is_dead": os.path.exists(PEER_IS_DEAD),
         "control": control,
@@ -65,6 +64,18 @@ def cluster(port: int) -> Facts:
         **disk(data if has_data else "/var/lib"),
         "procedure": json_of(PROCEDURE),
     }
+
+
+def side_by_side(
+    version: str, data: str, port: int
+) -> tuple[Facts | None, str, Facts | None, bool, str]:
+    """Return what programs say: a failover waits for it while nobody can write."""
+    with ThreadPoolExecutor(4) as pool:
+        asked = pool.submit(of_server, port) if version else None
+        control = pool.submit(of_control, version, data)
+        fence, unit = pool.submit(is_fenced), pool.submit(of_unit, version)
+    server, said = asked.result() if asked else (None, "the host has no cluster")
+    return server, said, control.result(), fence.result(), unit.result()
 
 
 def json_of(path: str) -> Facts | None:

@@ -20,16 +20,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ops.agent.changing import sync_directory
-from ops.agent.commands import DEBIAN, HOME, Failed, run
+from ops.agent.clusters import FENCE_FILE, FENCE_TABLE, GUARD, PEER_IS_DEAD, PROCEDURE
+from ops.agent.commands import DEBIAN, Failed, run
 from ops.agent.deploying import note, write_whole
-from ops.agent.seeing import clusters, text_of
+from ops.agent.seeing import ROLE_MARKER, clusters, text_of
 
-ROLE = HOME + "/database-role.json"
-PEER_IS_DEAD = HOME + "/peer-is-dead.json"
-PROCEDURE = HOME + "/failover.json"
-FENCE = "/etc/nftables.d/fence.nft"
-GUARD_SAID = "/run/stillhere-guard.json"
-TABLE = "stillhere_fence"
 # Before the accept of what is established (priority 0): an open connection is cut as well.
 # The reset sends a client on to the next host of its list at once, not after its time-out.
 RULES = """table inet {table}
@@ -54,9 +49,9 @@ def fence(addresses: list[str], port: int, by: str, why: str, audit: str) -> dic
     note(audit)
     set_role("fenced", by, why)
     set_start("disabled")
-    os.makedirs(os.path.dirname(FENCE), mode=0o755, exist_ok=True)
-    write_whole(FENCE, rules(addresses, port))
-    run(["nft", "--file", FENCE], timeout=30)
+    os.makedirs(os.path.dirname(FENCE_FILE), mode=0o755, exist_ok=True)
+    write_whole(FENCE_FILE, rules(addresses, port))
+    run(["nft", "--file", FENCE_FILE], timeout=30)
     return {}
 
 
@@ -71,7 +66,7 @@ def rules(addresses: list[str], port: int) -> str:
         for kind, some in kinds.items()
         if some
     ]
-    return RULES.format(table=TABLE, lines="\n".join(lines))
+    return RULES.format(table=FENCE_TABLE, lines="\n".join(lines))
 
 
 def unfence(role: str, by: str, why: str, audit: str) -> dict[str, Any]:
@@ -80,11 +75,13 @@ def unfence(role: str, by: str, why: str, audit: str) -> dict[str, Any]:
     if role:
         set_role(role, by, why)
     else:
-        remove(ROLE)
+        remove(ROLE_MARKER)
     set_start("auto")
-    remove(FENCE)
+    remove(FENCE_FILE)
     run(
-        ["nft", "--file", "-"], timeout=30, stdin=f"table inet {TABLE}\ndelete table inet {TABLE}\n"
+        ["nft", "--file", "-"],
+        timeout=30,
+        stdin=f"table inet {FENCE_TABLE}\ndelete table inet {FENCE_TABLE}\n",
     )
     return {}
 
@@ -195,7 +192,7 @@ def procedure() -> dict[str, Any]:
 
 def set_role(role: str, by: str, why: str) -> None:
     """Write the marker of what the host's database is to be, to the disk."""
-    write_json(ROLE, {"role": role, "since": now(), "by": by, "why": why})
+    write_json(ROLE_MARKER, {"role": role, "since": now(), "by": by, "why": why})
 
 
 def set_start(how: str) -> None:
@@ -260,7 +257,7 @@ def sql(statement: str, port: int, seconds: int) -> str:
 
 def why_not() -> str:
     """Return what the guard or the unit has said last."""
-    guard = text_of(GUARD_SAID)
+    guard = text_of(GUARD)
     last = ["journalctl", f"--unit={unit()}", "--lines=3", "--no-pager", "--output=cat"]
     said = subprocess.run(last, capture_output=True, timeout=30).stdout.decode("utf-8", "replace")
     return " ".join(f"{said} {guard or ''}".split())[-600:]

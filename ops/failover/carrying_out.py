@@ -51,8 +51,14 @@ def carry_out(course: Course, procedure: Procedure) -> Outcome:
         _cross(course, procedure)
     except OpsError as red:
         with course.stopping.ignored():
-            return undo(course.hands, course.steps, procedure, str(red))
+            return undo(course.hands, course.steps, procedure, _why(procedure, red))
     return finish(course, procedure, is_checked=True)
+
+
+def _why(procedure: Procedure, red: OpsError) -> str:
+    """Return why it is taken back; of a lost one that still answers also what helps."""
+    hint = f" If {procedure.old} cannot be fenced and stopped, switch it off, and do this again."
+    return f"{red}{hint if procedure.is_primary_lost else ''}"
 
 
 def finish(course: Course, procedure: Procedure, *, is_checked: bool = False) -> Outcome:

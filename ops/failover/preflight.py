@@ -15,6 +15,10 @@ from provisioning.flows import POSTGRESQL
 LEAST_FREE_SHARE, LEAST_FREE_BYTES = 0.05, 1 << 30
 LEAST_OPTIONS = ("connect_timeout", "keepalives_idle", "tcp_user_timeout")
 BACKUP_HOURS = 26
+_WHO = {
+    True: "one primary, and the standby follows it",
+    False: "the standby is one, and nobody beside the old primary takes writes",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ def judged(plan: Plan, seen: Seen) -> list[Judgement]:
     old = the_primary(seen.nodes)
     is_planned = not (plan.is_primary_lost or plan.is_resumed)
     points: dict[str, tuple[Iterator[str], str]] = {
-        "P2": (_roles(plan, seen, old, new), "one primary, and the standby follows it"),
+        "P2": (_roles(plan, seen, old, new), _WHO[is_planned]),
         "P3": (_sameness(old, new), "the same database, version and timeline"),
         "P4": (_calm(old, new, is_planned=is_planned), "nothing is in the way"),
         "P5": (_logins(plan, seen), "every application server, and replication, can log in"),

@@ -44,7 +44,10 @@ def _reasons(
         if not procedure.is_primary_lost:
             yield from _not_complete(procedure, old, new)
     elif not procedure.is_primary_lost:
-        yield f"{procedure.old} does not answer: nobody knows that it is fenced and stopped."
+        yield (
+            f"{procedure.old} does not answer: nobody knows that it is fenced and stopped. When it "
+            "is lost: --primary-lost."
+        )
     elif words := why_not_silent(procedure.old, silence):
         yield words
 

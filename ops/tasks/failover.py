@@ -55,7 +55,7 @@ def failover(
     wanted = Wanted(to, primary_lost, undo)
     with speaking(console):
         described = find_fleet(fleet)
-        out = _left_out(described, to, without)
+        out = _left_out(described, wanted, without)
         with sessions_with(described, (operator(), why)) as sessions:
             telling = Telling(console, max(len(host.name) for host in described.hosts))
             desk = Desk(described, sessions, Audit(described.name, why), telling, Stopping(), out)
@@ -78,8 +78,11 @@ def _confirmed(desk: Desk, to: str, given: str, consequence: str) -> None:
         raise Exit(code=PENDING)
 
 
-def _left_out(fleet: Fleet, to: str, without: str) -> frozenset[str]:
-    _must_be_database(fleet, to)
+def _left_out(fleet: Fleet, wanted: Wanted, without: str) -> frozenset[str]:
+    """Return the hosts that are left out; Refused for options that make no sense together."""
+    _must_be_database(fleet, wanted.to)
+    if wanted.is_undo and wanted.is_primary_lost:
+        raise Refused("--undo lets the old primary serve again, --primary-lost gives it up: which?")
     out = left_out(fleet, without)
     if any(fleet.host(name).role is Role.DATABASE for name in out):
         raise Refused("--without is for other hosts than databases. See --primary-lost.")

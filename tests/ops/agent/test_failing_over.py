@@ -72,7 +72,7 @@ def test_a_fence_resets_applications_old_connections_too_and_nobody_else() -> No
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return where the host keeps its files."""
-    for name in ("ROLE", "PROCEDURE"):
+    for name in ("ROLE_MARKER", "PROCEDURE"):
         monkeypatch.setattr(failing_over, name, str(tmp_path / f"{name.lower()}.json"))
     return tmp_path
 
@@ -94,13 +94,13 @@ def test_a_failover_that_cannot_be_read_is_not_taken_for_none(home: Path) -> Non
 
 def test_a_role_is_kept_with_who_and_why(home: Path) -> None:
     failing_over.set_role("fenced", "anna@desk", "failover from db1 to db2")
-    kept = json.loads((home / "role.json").read_text())
+    kept = json.loads((home / "role_marker.json").read_text())
     assert (kept["role"], kept["by"], kept["why"]) == (
         "fenced",
         "anna@desk",
         "failover from db1 to db2",
     )
-    assert (home / "role.json").stat().st_mode & 0o777 == 0o644
+    assert (home / "role_marker.json").stat().st_mode & 0o777 == 0o644
 
 
 def test_hosts_and_options_of_a_database_url_are_told_and_no_password(

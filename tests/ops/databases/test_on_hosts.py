@@ -1,9 +1,17 @@
 """Old primaries come back, fences hold and standbys are worked on: on real Debian hosts."""
 
+import contextlib
 import json
+from collections.abc import Iterator
 
 import pytest
 
+from ops.audit import Audit
+from ops.console import Console
+from ops.databases import rejoining
+from ops.deploy.desk import Desk
+from ops.deploy.stopping import Stopping
+from ops.deploy.telling import Step, Telling
 from tests.ops.databases.hands import WELL, Databases
 from tests.ops.operator import fab
 
@@ -16,12 +24,14 @@ def note(databases: Databases, host: str, word: str) -> None:
     databases.ask(host, f"INSERT INTO test_rejoin VALUES ('{word}')")  # noqa: S608 (our own)
 
 
-def doctor_says(databases: Databases, host: str, level: str) -> str:
+def doctor_says(databases: Databases) -> list[str]:
+    """Return what a doctor says of the databases: host, level, words."""
     lines = json.loads(fab("doctor", "--fleet", str(databases.fleet.path), "--json").stdout)
-    about = ("database", host, level)
-    return "\n".join(
-        one["words"] for one in lines if (one["subject"], one["host"], one["level"]) == about
-    )
+    return [
+        f"{one['host']} {one['level']}: {one['words']}"
+        for one in lines
+        if one["subject"] == "database"
+    ]
 
 
 def test_status_and_doctor_say_who_follows_whom(databases: Databases) -> None:
@@ -35,11 +45,13 @@ def test_status_and_doctor_say_who_follows_whom(databases: Databases) -> None:
     slots = {(one["name"], slot["name"], slot["is_active"]) for one in found["hosts"]
              for slot in one["slots"]}  # fmt: skip
     assert slots == {("db1", "db2", True), ("db2", "db1", False)}
-    assert doctor_says(databases, "fleet", "green") == "db1 is primary, db2 standby"
-    assert doctor_says(databases, "db2", "green").startswith("streams from db1, lag ")
-    assert doctor_says(databases, "db2", "red") == ""
+    whole, stream, *logins = doctor_says(databases)
+    assert whole == "fleet green: db1 is primary, db2 standby"
+    assert stream.startswith("db2 green: streams from db1, lag ")
+    assert all(one.endswith(" green: logs in at db1 and db2") for one in logins)
 
 
+@pytest.mark.long
 def test_after_a_switch_the_old_primary_follows_and_back(databases: Databases) -> None:
     databases.ask("db1", MAKE)
     databases.switch("db1", "db2")
@@ -57,6 +69,7 @@ def test_after_a_switch_the_old_primary_follows_and_back(databases: Databases) -
     assert "it streams from db2" in again[1]
 
 
+@pytest.mark.long
 def test_what_only_the_old_primary_has_is_named_before_it_is_thrown_away(
     databases: Databases,
 ) -> None:
@@ -99,7 +112,9 @@ def test_who_wrote_on_the_primarys_own_timeline_has_to_be_cloned(databases: Data
     try:
         databases.ask("db2", "CREATE TABLE test_rogue (word text)")
         assert "both take writes" in databases.fab("db.status")[1]
-        assert "both take writes" in doctor_says(databases, "fleet", "red")
+        whole, *_ = doctor_says(databases)
+        assert whole.startswith("fleet red: db1 (timeline ")
+        assert "both take writes" in whole
     finally:
         databases.rehearsal.run(
             "db2", ["runuser", "-u", "postgres", "--", "sh", "-c", f"{program} -m fast stop"]
@@ -111,6 +126,7 @@ def test_who_wrote_on_the_primarys_own_timeline_has_to_be_cloned(databases: Data
     assert databases.roles()["db2"].startswith("stopped, ")
 
 
+@pytest.mark.long
 def test_a_fence_holds_over_a_boot_and_is_taken_back_by_hand(databases: Databases) -> None:
     address = databases.fleet.host("db1").address
     knock = ["python3", "-c", f"import socket; socket.create_connection(('{address}', 5432), 3)"]
@@ -133,12 +149,55 @@ def test_a_fence_holds_over_a_boot_and_is_taken_back_by_hand(databases: Database
     assert databases.status()["red"] == []
 
 
+class Cut(Exception):
+    """The operator's command has ended here."""
+
+
+class Cutting(Telling):
+    """Ends the command at the begin of a step."""
+
+    at = ""
+
+    @contextlib.contextmanager
+    def step(self, name: str, where: str = "") -> Iterator[Step]:
+        if name == self.at:
+            raise Cut
+        with super().step(name, where) as step:
+            yield step
+
+
+def rejoin_until(databases: Databases, host: str, at: str) -> None:
+    telling = Cutting(Console(), len(host))
+    telling.at = at
+    with databases.sessions() as sessions:
+        audit = Audit(databases.fleet.name, "a test")
+        desk = Desk(databases.fleet, sessions, audit, telling, Stopping())
+        rejoining.rejoin(desk, rejoining.planned(desk, databases.fleet.host(host)))
+
+
+@pytest.mark.long
+def test_a_rejoin_that_is_cut_off_is_finished_by_the_next(databases: Databases) -> None:
+    old, new = "db1", "db2"
+    for at in ("stop", "start", "stream"):
+        databases.switch(old, new)
+        with pytest.raises(Cut):
+            rejoin_until(databases, old, at)
+        status, said = databases.fab("db.rejoin", old)
+        assert status == 0, said
+        found = databases.status()
+        assert (found["primary"], found["red"]) == (new, [])
+        (left,) = (slot for one in found["hosts"] if one["name"] == old for slot in one["slots"])
+        assert (left["name"], left["restart_lsn"]) == (new, None)
+        old, new = new, old
+
+
 @pytest.mark.long
 def test_a_guard_that_refuses_is_told_until_an_operator_vouches(databases: Databases) -> None:
     databases.act("db1", "stop_database", seconds=60)
     databases.rehearsal.cut("db2")
     try:
-        databases.rehearsal.run("db1", ["systemctl", "start", "--no-block", "postgresql"])
+        start = "systemctl start --no-block postgresql@$(ls /var/lib/postgresql)-main"
+        databases.rehearsal.run("db1", ["sh", "-c", start])
         databases.wait(lambda: "refuses to start it" in databases.fab("db.status")[1], "the guard")
         status, said = databases.fab("db.unfence", "db1", "--confirm", "db1")
         assert status == 1

@@ -199,9 +199,9 @@ def test_every_application_server_logs_in_and_one_database_is_primary(
     applied: Fleet,
 ) -> None:
     lines = told(applied)
-    assert said(lines, "database", "fleet", "green").startswith("db1 is primary")
+    assert said(lines, "database", "fleet", "green").startswith("db1 is primary, db2 standby")
     for host in ("app1", "app2", "app3"):
-        assert said(lines, "database", host, "green") == "logs in at db1"
+        assert said(lines, "database", host, "green") == "logs in at db1 and db2"
 
 
 def test_a_wrong_password_a_wrong_port_and_a_missing_program_are_red(
@@ -234,7 +234,7 @@ def test_a_database_that_was_stopped_is_red_everywhere(
     try:
         lines = told(applied, status=1)
     finally:
-        rehearsal.run("db1", ["systemctl", "start", "postgresql"])
+        rehearsal.run("db1", ["systemctl", "restart", "postgresql"])  # it wants its clusters
     assert "PostgreSQL does not answer" in said(lines, "database", "db1")
     assert said(lines, "database", "fleet").startswith("none takes writes; db1 could not be asked")
     assert "nobody listens on port 5432 of db1" in said(lines, "database", "app2")

@@ -11,7 +11,7 @@ from provisioning.fleet import Fleet
 from provisioning.roles.database import IN_THE_MAKING
 from tests.ops.operator import EMPTY, FAILED, PENDING, fab, shown_plan
 from tests.ops.rehearsal import Rehearsal
-from tests.ops.servers.databases import DATA, STREAMS, rows, wait_for
+from tests.ops.servers.databases import DATA, STREAMS, drop, rows, wait_for
 
 pytestmark = pytest.mark.lab
 
@@ -247,6 +247,7 @@ def test_the_making_of_the_first_cluster_survives_a_power_cut(
     assert asked(rehearsal, STREAMS) == ["db2|streaming"]
     rehearsal.run("db1", ["test", "!", "-e", IN_THE_MAKING])
     # Somebody has used it in the meantime: then it is not ours to clear away.
+    drop(rehearsal, "db2")
     rehearsal.run("db1", ["sh", "-c", f"echo 17/main > {IN_THE_MAKING}"])
     refused = fab("apply", "--fleet", str(applied.path))
     rehearsal.run("db1", ["rm", IN_THE_MAKING])

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ops.agent import failing_over
+from ops.agent import clusters, failing_over
 from ops.secrets import read_vault, vault_of
 from provisioning.fleet import Fleet, Role
 from provisioning.flows import POSTGRESQL
@@ -91,7 +91,7 @@ def test_two_hosts_that_lose_their_power_together_find_their_roles_again(
 
 def test_a_fence_outlives_a_reload_and_is_no_drift(applied: Fleet, rehearsal: Rehearsal) -> None:
     """What a failover puts there is the firewall's, too."""
-    fence, rules = failing_over.FENCE, failing_over.rules(["192.0.2.7", "2001:db8::7"], 5432)
+    fence, rules = clusters.FENCE_FILE, failing_over.rules(["192.0.2.7", "2001:db8::7"], 5432)
     rehearsal.run("db2", ["sh", "-c", f"cat >{fence} <<'END'\n{rules}END\nnft -f {fence}"])
     try:
         assert shown_plan(applied).returncode == EMPTY
@@ -249,7 +249,7 @@ def test_a_fenced_host_whose_data_is_of_no_use_is_cloned_anew(
         f"rm {DATA}/standby.signal",
         f"echo '{marker}' >{start_guard.MARKER}",
         "echo disabled >/etc/postgresql/17/main/start.conf",
-        f"cat >{failing_over.FENCE} <<'END'\n{rules}END\nnft -f {failing_over.FENCE}",
+        f"cat >{clusters.FENCE_FILE} <<'END'\n{rules}END\nnft -f {clusters.FENCE_FILE}",
     ):
         rehearsal.run("db2", ["sh", "-c", line])
     assert shown_plan(applied).returncode == EMPTY  # nobody starts it
