@@ -100,7 +100,10 @@ def start_conf(version: str) -> str:
 def is_fenced() -> bool:
     """Return whether the kernel has the table that keeps applications out."""
     asked = ["nft", "list", "table", "inet", FENCE_TABLE]
-    return subprocess.run(asked, capture_output=True, timeout=LOOK_SECONDS).returncode == 0
+    try:
+        return subprocess.run(asked, capture_output=True, timeout=LOOK_SECONDS).returncode == 0
+    except FileNotFoundError:  # a bare host, which is to become a standby
+        return False
 
 
 def of_unit(version: str) -> str:

@@ -58,6 +58,7 @@ class Own:
     system_identifier: str
     timeline: int
     is_alone: bool = False
+    name: str = "HOST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,34 +77,32 @@ def decide(own: Own, answers: Sequence[Answer]) -> Decision:
     """
     if own.is_standby:
         return Decision(True, "a standby always starts")
+    after, alone = (words.format(own.name) for words in (_AFTER, _ALONE))
     if own.role != PRIMARY:
-        return Decision(False, _no_primary(own.role))
+        said = f"its role marker says {own.role}" if own.role else "it has no role marker"
+        return Decision(False, f"no standby, and {said}. {_NO_PRIMARY.format(own.name)}")
     if not own.timeline:
         return Decision(False, "its own timeline cannot be read: is its disk there?")
     for one in answers:
         if one.is_primary and one.system_identifier != own.system_identifier:
-            return Decision(False, f"{one.name} is the primary of another cluster. {_AFTER}")
+            return Decision(False, f"{one.name} is the primary of another cluster. {after}")
         if one.is_primary and one.timeline >= own.timeline:
             words = f"{one.name} is primary on timeline {one.timeline}, this one was on"
-            return Decision(False, f"{words} {own.timeline}. {_AFTER}")
+            return Decision(False, f"{words} {own.timeline}. {after}")
     silent = [f"{one.name} ({one.said})" for one in answers if one.is_primary is None]
     if silent and not own.is_alone:
-        return Decision(False, f"no answer from {', '.join(silent)}. {_ALONE}")
+        return Decision(False, f"no answer from {', '.join(silent)}. {alone}")
     heard = ", ".join(one.name for one in answers if one.is_primary is not None)
-    alone = f"; not waited for: {', '.join(silent)}" if silent else ""
-    return Decision(True, f"the primary; heard: {heard or 'nobody'}{alone}")
+    rest = f"; not waited for: {', '.join(silent)}" if silent else ""
+    return Decision(True, f"the primary; heard: {heard or 'nobody'}{rest}")
 
 
-_AFTER = "It has to come back as a standby: fab db.rejoin"
+_NO_PRIMARY = "As a standby: fab db.rejoin {0}; as the primary: fab db.unfence {0}"
+_AFTER = "It has to come back as a standby: fab db.rejoin {0}"
 _ALONE = (
     "It may have been promoted: asked again every 10 s. When it is dead and will never "
-    "come back as it is: fab db.unfence --peer-is-dead"
+    "come back as it is: fab db.unfence {0} --peer-is-dead"
 )
-
-
-def _no_primary(role: str) -> str:
-    said = f"its role marker says {role}" if role else "it has no role marker"
-    return f"no standby, and {said}. As a standby: fab db.rejoin; as the primary: fab db.unfence"
 
 
 def judged(places: Places, now: datetime) -> Decision:
@@ -111,7 +110,9 @@ def judged(places: Places, now: datetime) -> Decision:
     system, timeline = _control(places.data)
     role = str(_json_of(places.marker).get("role", ""))
     is_standby = (places.data / "standby.signal").exists()
-    own = Own(is_standby, role, system, timeline, _is_alone(places.permission, now))
+    own = Own(
+        is_standby, role, system, timeline, _is_alone(places.permission, now), places.own_name
+    )
     if own.is_standby or own.role != PRIMARY:
         return decide(own, ())
     try:

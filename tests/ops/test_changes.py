@@ -167,6 +167,19 @@ def test_a_command_runs_again_when_a_file_that_it_reads_changes() -> None:
     assert verbs(found) == [Verb.UPDATE, Verb.RUN]
 
 
+def test_a_command_says_how_long_it_may_take_and_a_unit_what_is_asked_before_a_restart() -> None:
+    found = plan(
+        Command("x", ("true",), ("true",), seconds=7_200),
+        Unit("db.service", asks=("guard", "17/main")),
+        a={"ok": False},
+        b=UP | {"active": "failing"},
+    )
+    command, unit = found
+    assert command.request["seconds"] == 7_200
+    assert unit.request["asks"] == ["guard", "17/main"]
+    assert unit.request["steps"] == ["restart"]
+
+
 def test_a_unit_that_somebody_has_masked_can_start_again() -> None:
     (change,) = plan(Unit("a.service"), a=UP | {"enabled": "masked", "active": "inactive"})
     assert change.request["steps"] == ["unmask", "enable", "start"]

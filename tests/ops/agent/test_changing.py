@@ -72,3 +72,8 @@ def test_what_is_no_directory_is_left_to_a_person(tmp_path: Path, kind: str) -> 
     with pytest.raises(Failed, match=r"etc is there and is no directory. Move it away."):
         changing.change_directory(str(there), 0o755, *OWNER)
     assert precious.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_command_that_takes_longer_than_it_may_is_ended() -> None:
+    with pytest.raises(subprocess.TimeoutExpired):
+        changing.change_command(["sleep", "60"], "", seconds=1)

@@ -152,3 +152,11 @@ def test_a_marker_that_cannot_be_read_is_not_taken_for_none(
         path.write_text(text, "utf-8")
     said = clusters.json_of(str(path))
     assert said == ({"unreadable": str(path)} if found == "unreadable" else found)
+
+
+def test_a_bare_host_without_a_firewall_says_so_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked before it becomes a standby."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert not clusters.is_fenced()

@@ -17,7 +17,7 @@ from tests.clusters import Node, Pair, running_node, running_pair
 from tests.postgresql import PORT
 
 NOW = datetime(2026, 11, 21, 22, 0, tzinfo=UTC)
-PRIMARY = Own(is_standby=False, role="primary", system_identifier="7", timeline=3)
+PRIMARY = Own(is_standby=False, role="primary", system_identifier="7", timeline=3, name="db1")
 ANSWERS = st.builds(
     Answer,
     name=st.sampled_from(["db2", "db3"]),
@@ -64,8 +64,16 @@ def test_one_more_host_never_makes_a_start_possible(
     [
         (replace(PRIMARY, role="fenced"), [], ["marker says fenced", "db.rejoin", "db.unfence"]),
         (replace(PRIMARY, role=""), [], ["no role marker"]),
-        (PRIMARY, [Answer("db2", True, "7", 4)], ["db2 is primary on timeline 4", "db.rejoin"]),
-        (PRIMARY, [Answer("db2", said="timeout")], ["db2 (timeout)", "--peer-is-dead"]),
+        (
+            PRIMARY,
+            [Answer("db2", True, "7", 4)],
+            ["db2 is primary on timeline 4", "fab db.rejoin db1"],
+        ),
+        (
+            PRIMARY,
+            [Answer("db2", said="timeout")],
+            ["db2 (timeout)", "fab db.unfence db1 --peer-is-dead"],
+        ),
         (PRIMARY, [Answer("db2", True, "8", 1)], ["db2 is the primary of another cluster"]),
         (replace(PRIMARY, timeline=0), [], ["timeline cannot be read"]),
     ],
