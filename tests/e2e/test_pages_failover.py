@@ -25,7 +25,8 @@ def server(pair: Pair, tmp_path: Path) -> Iterator[PingServer]:
     server = PingServer.on(pair.url, tmp_path / "one")
     try:
         server.manage("migrate", "--verbosity=0")
-        server.start("receiver", "drain", "pages")
+        server.start("receiver", "drain")
+        server.start("pages")  # into the folder that the receiver makes for sockets
         yield server
     finally:
         server.close()
@@ -47,6 +48,17 @@ def becomes(visitor: Visitor, status: int) -> None:
     )
 
 
+def begin(visitor: Visitor) -> None:
+    """Look again and again, until every thread of the pages has had its turn."""
+    visitor.begin()
+    wait(
+        lambda: len(visitor.answers) > 100,
+        "answers",
+        visitor.server.log,
+        timeout_seconds=PATIENCE_SECONDS,
+    )
+
+
 def checks(node: Node) -> set[str]:
     return {name for (name,) in node.ask("SELECT name FROM checks_check")}
 
@@ -56,15 +68,15 @@ def refuse_changes(node: Node, *, refuse: bool) -> None:
     node.ask(f"ALTER SYSTEM SET default_transaction_read_only = {'on' if refuse else 'off'}")
     node.ask("SELECT pg_reload_conf()")
     wanted = "on" if refuse else "off"
-    wait(lambda: node.ask("SHOW default_transaction_read_only") == [(wanted,)], "the setting")
+    asked = "SHOW default_transaction_read_only"
+    wait(lambda: node.ask(asked) == [(wanted,)], "it", timeout_seconds=PATIENCE_SECONDS)
 
 
 def test_pages_are_calm_over_a_planned_failover_and_need_no_restart(
     pair: Pair, server: PingServer, visitor: Visitor
 ) -> None:
     assert visitor.add_check("before").status == 302
-    visitor.begin()
-    wait(lambda: len(visitor.answers) > 100, "answers", server.log)
+    begin(visitor)
 
     # A moment in which nothing can be written: a form is not lost.
     refuse_changes(pair.primary, refuse=True)
@@ -97,8 +109,7 @@ def test_pages_leave_an_old_primary_that_lives_on(
     pair: Pair, server: PingServer, visitor: Visitor
 ) -> None:
     assert visitor.add_check("before").status == 302
-    visitor.begin()
-    wait(lambda: len(visitor.answers) > 100, "answers", server.log)
+    begin(visitor)
     pair.catch_up()
     pair.promote()  # and the old one goes on, and answers those who are connected to it
     wait(
@@ -117,8 +128,7 @@ def test_pages_leave_an_old_primary_that_lives_on(
 def test_pages_give_a_silent_primary_up(pair: Pair, server: PingServer, visitor: Visitor) -> None:
     """A fence drops what established connections say, too: nobody answers any more."""
     assert visitor.add_check("before").status == 302
-    visitor.begin()
-    wait(lambda: len(visitor.answers) > 100, "answers", server.log)
+    begin(visitor)
     pair.catch_up()
     pair.primary.pause()
     pair.promote()

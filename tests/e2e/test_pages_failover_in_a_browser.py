@@ -22,7 +22,8 @@ def test_a_page_comes_back_by_itself_and_a_form_is_sent_again(
         server = PingServer.on(pair.url, tmp_path / "one")
         try:
             server.manage("migrate", "--verbosity=0")
-            server.start("receiver", "drain", "pages")
+            server.start("receiver", "drain")
+            server.start("pages")
             visitor = Visitor.at(server)
             wait_for(
                 lambda: visitor.get(visitor.checks).status == 200, "a page", server.log,
