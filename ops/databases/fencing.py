@@ -91,11 +91,23 @@ def why_not_unfenced(host: str, nodes: Nodes, *, peer_is_dead: bool) -> str:
         if isinstance(each, Node) and each.timeline > one.timeline:
             words = f"{each.name} is on timeline {each.timeline}, {host} on {one.timeline}: it was"
             return f"{words} promoted later, and has what {host} lacks. fab db.unfence {each.name}."
-    silent = [name for name, each in nodes.items() if isinstance(each, str)]
-    if silent and not peer_is_dead:
-        words = f"{', '.join(silent)} cannot be asked, and may be the primary"
+    unknown = unknown_in(nodes)
+    if unknown and not peer_is_dead:
+        words = f"{', '.join(unknown)} cannot be asked, and may be the primary"
         return f"{words}. When it is dead and stays dead: --peer-is-dead."
     return ""
+
+
+def unknown_in(nodes: Nodes) -> list[str]:
+    """Return the hosts that may have been promoted, for all that is known.
+
+    One whose disk is away answers, too, and cannot say its timeline.
+    """
+    return [
+        name
+        for name, each in nodes.items()
+        if isinstance(each, str) or (each.version and not each.timeline)
+    ]
 
 
 def consequence_of_unfence(host: str, nodes: Nodes) -> str:
@@ -104,9 +116,8 @@ def consequence_of_unfence(host: str, nodes: Nodes) -> str:
     if isinstance(one, Node) and one.standby_signal and not one.takes_writes:
         return f"UNFENCE {host}.  It is a standby: applications may reach it again."
     words = f"UNFENCE {host}.  It starts as the primary, and applications write to it."
-    silent = [name for name, each in nodes.items() if isinstance(each, str)]
-    if silent:
-        words += f"  If {' or '.join(silent)} was promoted and lives, what is written splits."
+    if unknown := unknown_in(nodes):
+        words += f"  If {' or '.join(unknown)} was promoted and lives, what is written splits."
     return words
 
 

@@ -121,6 +121,8 @@ def test_a_fence_says_who_is_left() -> None:
         (fenced(), promoted(), True, "db2 is the primary. db1 can only follow it"),
         (fenced(), "db2: silent.", False, "--peer-is-dead"),
         (fenced(), "db2: silent.", True, ""),
+        (fenced(), node("db2", control=None), False, "--peer-is-dead"),  # its disk is away
+        (fenced(), node("db2", control=None), True, ""),
         (replace(fenced(), rewinding="by anna"), BARE, False, "--reclone"),
         (replace(fenced(), procedure={"step": "E3"}), BARE, False, "a failover is under way"),
         ("db1: silent.", standby(), False, "silent"),
@@ -146,6 +148,8 @@ def test_what_it_means_to_let_a_host_up_is_said() -> None:
     assert leads == "UNFENCE db1.  It starts as the primary, and applications write to it."
     alone = fencing.consequence_of_unfence("db1", pair(fenced(), "db2: silent."))
     assert alone.endswith("If db2 was promoted and lives, what is written splits.")
+    diskless = fencing.consequence_of_unfence("db1", pair(fenced(), node("db2", control=None)))
+    assert diskless == alone
 
 
 # To rejoin.
