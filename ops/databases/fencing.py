@@ -6,7 +6,7 @@ firewall that lets no application in, over reloads and reboots.
 
 from collections.abc import Mapping
 
-from ops.databases.node import Node
+from ops.databases.node import PRIMARY, Node
 from ops.databases.reading import read_nodes
 from ops.deploy.desk import Desk
 from ops.errors import ChangeFailed, HostError, Refused
@@ -123,8 +123,9 @@ def consequence_of_unfence(host: str, nodes: Nodes) -> str:
 
 def unfence(desk: Desk, host: Host, one: Node) -> None:
     """Start a fenced host as what it is, then let applications in. HostError: fenced as before."""
-    if one.standby_signal and not one.takes_writes:
-        _open(desk, host, "")
+    role = role_without_start(one)
+    if role is not None:
+        _open(desk, host, role)
         return
     with desk.telling.step("start", host.name):
         try:
@@ -132,7 +133,17 @@ def unfence(desk: Desk, host: Host, one: Node) -> None:
         except HostError:
             _fence_again(desk, host)
             raise
-    _open(desk, host, "primary")
+    _open(desk, host, PRIMARY)
+
+
+def role_without_start(one: Node) -> str | None:
+    """Return the role that a host is opened in as it is; None when it has to be started first.
+
+    A primary that runs is not started: a line that breaks meanwhile would have it stopped.
+    """
+    if one.takes_writes:
+        return PRIMARY
+    return "" if one.standby_signal else None
 
 
 def _start(desk: Desk, host: Host) -> None:

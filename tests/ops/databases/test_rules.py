@@ -141,6 +141,13 @@ def test_only_who_has_the_newest_timeline_may_be_the_primary_again(
     assert bool(why) == bool(said)
 
 
+def test_only_who_is_down_is_started_to_be_let_up() -> None:
+    assert fencing.role_without_start(fenced()) is None
+    assert fencing.role_without_start(primary(marker="unreadable")) == "primary"
+    assert fencing.role_without_start(primary(standby_signal=True)) == "primary"
+    assert fencing.role_without_start(standby(server=None)) == ""
+
+
 def test_what_it_means_to_let_a_host_up_is_said() -> None:
     follows = fencing.consequence_of_unfence("db1", pair(standby("db1"), promoted()))
     assert follows == "UNFENCE db1.  It is a standby: applications may reach it again."
