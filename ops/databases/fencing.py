@@ -15,6 +15,7 @@ from provisioning.flows import POSTGRESQL, addresses
 
 STOP_SECONDS, START_SECONDS, ACT_SECONDS = 60, 120, 120
 BY_HAND = "by hand"
+STARTING_UP = "the database system is starting up"  # PostgreSQL's words during a recovery
 
 Nodes = Mapping[str, Node | str]
 
@@ -122,7 +123,10 @@ def consequence_of_unfence(host: str, nodes: Nodes) -> str:
 
 
 def unfence(desk: Desk, host: Host, one: Node) -> None:
-    """Start a fenced host as what it is, then let applications in. HostError: fenced as before."""
+    """Start a fenced host as what it is, then let applications in.
+
+    HostError: fenced as before, or it still recovers, which a stop would have begin anew.
+    """
     role = role_without_start(one)
     if role is not None:
         _open(desk, host, role)
@@ -131,6 +135,9 @@ def unfence(desk: Desk, host: Host, one: Node) -> None:
         try:
             _start(desk, host)
         except HostError:
+            now = read_nodes(desk.sessions, [host])[host.name]
+            if why := why_left_starting(now):
+                raise ChangeFailed(why) from None
             _fence_again(desk, host)
             raise
     _open(desk, host, PRIMARY)
@@ -144,6 +151,14 @@ def role_without_start(one: Node) -> str | None:
     if one.takes_writes:
         return PRIMARY
     return "" if one.standby_signal else None
+
+
+def why_left_starting(one: Node | str) -> str:
+    """Return why a host that does not answer yet is not stopped again; "" when it is."""
+    if isinstance(one, str) or one.server is not None or STARTING_UP not in one.said:
+        return ""
+    words = f"{one.name} recovers, and applications stay out meanwhile. When fab db.status shows"
+    return f"{words} it as primary: fab db.unfence {one.name}."
 
 
 def _start(desk: Desk, host: Host) -> None:

@@ -148,6 +148,14 @@ def test_only_who_is_down_is_started_to_be_let_up() -> None:
     assert fencing.role_without_start(standby(server=None)) == ""
 
 
+def test_who_still_recovers_is_not_stopped_again() -> None:
+    said = "psql: error: FATAL: the database system is starting up"
+    recovering = replace(fenced(), marker="primary", unit="active", said=said)
+    assert "When fab db.status shows it as primary" in fencing.why_left_starting(recovering)
+    for other in (replace(fenced(), said="Connection refused"), primary(), "db1: silent."):
+        assert fencing.why_left_starting(other) == ""
+
+
 def test_what_it_means_to_let_a_host_up_is_said() -> None:
     follows = fencing.consequence_of_unfence("db1", pair(standby("db1"), promoted()))
     assert follows == "UNFENCE db1.  It is a standby: applications may reach it again."
