@@ -62,9 +62,7 @@ def what_next(kept: Kept, nodes: Mapping[str, Node], wanted: Wanted) -> Decision
             f"fab db.unfence {procedure.old} --peer-is-dead.",
         )
     is_sent = _is_sent(procedure, kept)
-    # A lost one that is back is not given up by who has not said so again.
-    is_given_up = is_sent and procedure.is_primary_lost
-    if _is_as_before(procedure, nodes) and not (is_given_up and wanted != Wanted(wanted.to)):
+    if _is_as_before(procedure, nodes) and not (is_sent and procedure.is_primary_lost):
         if wanted.is_undo:
             return Decision(Way.UNDO, procedure, f"Taking back {procedure}.")
         return Decision(Way.BEGIN, words=f"{procedure}, was cut off with nothing changed.")

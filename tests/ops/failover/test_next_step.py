@@ -102,12 +102,3 @@ def test_two_at_once_are_for_a_person_to_look_at() -> None:
     decision = what_next(kept, {"db1": STOPPED, "db2": standby()}, TO)
     assert decision.way is Way.REFUSE
     assert "Two failovers" in decision.words
-
-
-def test_a_lost_primary_that_is_back_is_given_up_only_by_the_same_word() -> None:
-    """Its line was lost when the promotion was to be sent; it serves, and nothing was promoted."""
-    kept = {"db1": None, "db2": replace(BEGUN, step=Step.PROMOTE, is_primary_lost=True)}
-    there = {"db1": primary(), "db2": standby()}
-    assert what_next(kept, there, TO).way is Way.BEGIN
-    assert what_next(kept, there, LOST).way is Way.FINISH
-    assert what_next(kept, there, UNDO).way is Way.REFUSE
