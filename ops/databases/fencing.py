@@ -6,7 +6,7 @@ firewall that lets no application in, over reloads and reboots.
 
 from collections.abc import Mapping
 
-from ops.databases.node import Node
+from ops.databases.node import PRIMARY, Node
 from ops.databases.reading import read_nodes
 from ops.deploy.desk import Desk
 from ops.errors import ChangeFailed, HostError, Refused
@@ -15,6 +15,7 @@ from provisioning.flows import POSTGRESQL, addresses
 
 STOP_SECONDS, START_SECONDS, ACT_SECONDS = 60, 120, 120
 BY_HAND = "by hand"
+STARTING_UP = "the database system is starting up"  # PostgreSQL's words during a recovery
 
 Nodes = Mapping[str, Node | str]
 
@@ -91,11 +92,23 @@ def why_not_unfenced(host: str, nodes: Nodes, *, peer_is_dead: bool) -> str:
         if isinstance(each, Node) and each.timeline > one.timeline:
             words = f"{each.name} is on timeline {each.timeline}, {host} on {one.timeline}: it was"
             return f"{words} promoted later, and has what {host} lacks. fab db.unfence {each.name}."
-    silent = [name for name, each in nodes.items() if isinstance(each, str)]
-    if silent and not peer_is_dead:
-        words = f"{', '.join(silent)} cannot be asked, and may be the primary"
+    unknown = unknown_in(nodes)
+    if unknown and not peer_is_dead:
+        words = f"{', '.join(unknown)} cannot be asked, and may be the primary"
         return f"{words}. When it is dead and stays dead: --peer-is-dead."
     return ""
+
+
+def unknown_in(nodes: Nodes) -> list[str]:
+    """Return the hosts that may have been promoted, for all that is known.
+
+    One whose disk is away answers, too, and cannot say its timeline.
+    """
+    return [
+        name
+        for name, each in nodes.items()
+        if isinstance(each, str) or (each.version and not each.timeline)
+    ]
 
 
 def consequence_of_unfence(host: str, nodes: Nodes) -> str:
@@ -104,24 +117,48 @@ def consequence_of_unfence(host: str, nodes: Nodes) -> str:
     if isinstance(one, Node) and one.standby_signal and not one.takes_writes:
         return f"UNFENCE {host}.  It is a standby: applications may reach it again."
     words = f"UNFENCE {host}.  It starts as the primary, and applications write to it."
-    silent = [name for name, each in nodes.items() if isinstance(each, str)]
-    if silent:
-        words += f"  If {' or '.join(silent)} was promoted and lives, what is written splits."
+    if unknown := unknown_in(nodes):
+        words += f"  If {' or '.join(unknown)} was promoted and lives, what is written splits."
     return words
 
 
 def unfence(desk: Desk, host: Host, one: Node) -> None:
-    """Start a fenced host as what it is, then let applications in. HostError: fenced as before."""
-    if one.standby_signal and not one.takes_writes:
-        _open(desk, host, "")
+    """Start a fenced host as what it is, then let applications in.
+
+    HostError: fenced as before, or it still recovers, which a stop would have begin anew.
+    """
+    role = role_without_start(one)
+    if role is not None:
+        _open(desk, host, role)
         return
     with desk.telling.step("start", host.name):
         try:
             _start(desk, host)
         except HostError:
+            now = read_nodes(desk.sessions, [host])[host.name]
+            if why := why_left_starting(now):
+                raise ChangeFailed(why) from None
             _fence_again(desk, host)
             raise
-    _open(desk, host, "primary")
+    _open(desk, host, PRIMARY)
+
+
+def role_without_start(one: Node) -> str | None:
+    """Return the role that a host is opened in as it is; None when it has to be started first.
+
+    A primary that runs is not started: a line that breaks meanwhile would have it stopped.
+    """
+    if one.takes_writes:
+        return PRIMARY
+    return "" if one.standby_signal else None
+
+
+def why_left_starting(one: Node | str) -> str:
+    """Return why a host that does not answer yet is not stopped again; "" when it is."""
+    if isinstance(one, str) or one.server is not None or STARTING_UP not in one.said:
+        return ""
+    words = f"{one.name} recovers, and applications stay out meanwhile. When fab db.status shows"
+    return f"{words} it as primary: fab db.unfence {one.name}."
 
 
 def _start(desk: Desk, host: Host) -> None:

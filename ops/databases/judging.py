@@ -109,7 +109,8 @@ def _of_files(one: Node) -> Iterator[Finding]:
         words = "a failover is under way here, or was cut off: the same fab db.failover again"
         yield Finding(one.name, f"{words} finishes it, or takes it back.")
     if one.marker == "unreadable":
-        yield Finding(one.name, "its role marker is no JSON; nothing starts it. fab apply.")
+        words = "its role marker is no JSON: as a primary nothing starts it."
+        yield Finding(one.name, f"{words} fab db.unfence {one.name} writes it anew.")
     yield from _of_fence(one)
     if one.peer_is_dead:
         words = "may start once without asking its peers (fab db.unfence --peer-is-dead)."
@@ -127,11 +128,12 @@ def _of_fence(one: Node) -> Iterator[Finding]:
     elif one.takes_writes and is_fenced and not one.fence:
         words = "is fenced by its marker, takes writes, and nothing keeps applications out"
         yield Finding(one.name, f"{words}: fab db.fence {one.name}.")
-    elif one.takes_writes and one.marker != PRIMARY:
+    elif one.takes_writes and one.marker not in (PRIMARY, "unreadable"):
         words = f"takes writes, and its marker says {one.marker or 'nothing'}: it would not"
         yield Finding(one.name, f"{words} start again. fab apply.")
-    if (one.fence or one.fence_file) and one.marker == PRIMARY:
-        words = "keeps applications out of the database, and its marker says primary"
+    if (one.fence or one.fence_file) and (one.marker == PRIMARY or one.standby_signal):
+        is_what = "it is a standby" if one.standby_signal else "its marker says primary"
+        words = f"keeps applications out of the database, and {is_what}"
         yield Finding(one.name, f"{words}: fab db.unfence {one.name}.")
     elif one.fence != one.fence_file:
         words = "until its next boot only" if one.fence else "only after its next boot"

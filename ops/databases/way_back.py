@@ -74,6 +74,11 @@ def _of_running(one: Node, primary: Node) -> WayBack:
         return WayBack(Way.CLONE, f"its data never were a copy of {primary.name}'s")
     if one.is_streaming and one.timeline == primary.timeline:
         return WayBack(Way.NOTHING, f"it streams from {primary.name}")
+    fork = primary.forks.get(one.timeline)
+    reached = one.server.replay_lsn if one.server else 0
+    if one.timeline < primary.timeline and fork is not None and reached > fork:
+        # An old primary that somebody gave a standby.signal, or the standby that had more.
+        return WayBack(Way.REWIND, _past(one, reached, fork))
     words = f"it runs as a standby and does not stream from {primary.name}"
     return WayBack(Way.START, f"{words}: it is started anew")
 

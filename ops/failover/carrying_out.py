@@ -103,7 +103,10 @@ def _to_the_line(course: Course, procedure: Procedure) -> None:
 
 
 def _down_again(course: Course, procedure: Procedure) -> None:
-    """Have the old one fenced and stopped, whatever was done to it since the line was crossed."""
+    """Have the old one fenced and stopped, whatever was done to it since the line was crossed.
+
+    Then the new one may be started, when it was promoted and has lost its power since.
+    """
     hands, steps = course.hands, course.steps
     old, _ = hands.look(procedure)
     if old is not None:
@@ -113,6 +116,15 @@ def _down_again(course: Course, procedure: Procedure) -> None:
             _stop(hands, procedure)
     with steps.step("catch up", procedure.new):
         _catch_up(course, procedure, is_crossed=True)
+    old, new = hands.look(procedure)
+    if new is not None and new.server is None and is_promoted(procedure, new):
+        if old is None and not procedure.is_primary_lost:
+            raise ChangeFailed(
+                f"{new.name} was promoted and is down, and {procedure.old} does not answer, which "
+                f"its guard waits for. When {procedure.old} is lost: add --primary-lost."
+            )
+        with steps.step("start", procedure.new):
+            hands.start_promoted(procedure)
 
 
 def _enter(course: Course, procedure: Procedure, step: Step) -> None:

@@ -48,6 +48,9 @@ class Hands(Protocol):
     def release(self, procedure: Procedure) -> None:
         """Have the new one keep nothing for the old one any more."""
 
+    def start_promoted(self, procedure: Procedure) -> None:
+        """Start the new one, which was promoted and is down; its guard need not hear the others."""
+
     def promote(self, procedure: Procedure) -> None:
         """Make the new one the primary. From here on no way leads back."""
 

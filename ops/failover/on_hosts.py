@@ -98,6 +98,12 @@ class OnHosts:
         """Keep no WAL for the old one on the new one."""
         self._hold(procedure, is_held=False)
 
+    def start_promoted(self, procedure: Procedure) -> None:
+        """Start the promoted one; its guard would wait for the old one, which we have stopped."""
+        self._new(procedure, "start_database", "start the promoted database",
+                  2 * START_SECONDS + 120, port=PORT, seconds=START_SECONDS, by=self.desk.who,
+                  may_start_alone=True)  # fmt: skip
+
     def promote(self, procedure: Procedure) -> None:
         """Promote the new one; its marker says so first."""
         said = self._new(procedure, "promote", "promote", PROMOTE_SECONDS + 120, port=PORT,

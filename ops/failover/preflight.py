@@ -102,6 +102,7 @@ def _roles(plan: Plan, seen: Seen, old: Node | None, new: Node) -> Iterator[str]
     if len(writable) > 1:
         names = " and ".join(writable)
         yield f"{names} both take writes. fab db.fence the one that is not the primary."
+    yield from _ahead(plan, seen, new)
     if plan.is_primary_lost or plan.is_resumed:
         return
     if not writable:
@@ -116,6 +117,21 @@ def _roles(plan: Plan, seen: Seen, old: Node | None, new: Node) -> Iterator[str]
             yield (
                 f"{new.name} does not stream from {old.name} (port {POSTGRESQL.port}): "
                 f"fab db.status, then fab db.rejoin {new.name}."
+            )
+
+
+def _ahead(plan: Plan, seen: Seen, new: Node) -> Iterator[str]:
+    """Yield the standbys that have more of a lost primary than the one that is to follow it."""
+    assert new.server is not None
+    if not plan.is_primary_lost:
+        return
+    for one in seen.nodes.values():
+        if isinstance(one, str) or one.server is None or not one.server.is_standby:
+            continue
+        if (one.timeline, one.server.lsn) > (new.timeline, new.server.lsn):
+            yield (
+                f"{one.name} has more of it than {new.name}: fab db.failover --to {one.name} "
+                "--primary-lost loses less."
             )
 
 

@@ -72,8 +72,9 @@ class Decision:
 def decide(own: Own, answers: Sequence[Answer]) -> Decision:
     """Judge a start. `answers` has one for every other database host of the inventory.
 
-    One that answers as a primary is believed whatever an operator says of it: on our
-    timeline or a newer one it has the right, and of another cluster nobody knows.
+    One that answers is believed whatever an operator says of it: a primary on our timeline
+    or a newer one has the right, a standby on a newer one has followed one that had it, and
+    of a primary of another cluster nobody knows.
     """
     if own.is_standby:
         return Decision(True, "a standby always starts")
@@ -89,6 +90,10 @@ def decide(own: Own, answers: Sequence[Answer]) -> Decision:
         if one.is_primary and one.timeline >= own.timeline:
             words = f"{one.name} is primary on timeline {one.timeline}, this one was on"
             return Decision(False, f"{words} {own.timeline}. {after}")
+        is_ours = one.system_identifier == own.system_identifier
+        if one.is_primary is False and is_ours and one.timeline > own.timeline:
+            words = f"{one.name} is a standby on timeline {one.timeline}, this one was on"
+            return Decision(False, f"{words} {own.timeline}. {_LATER.format(one.name)}")
     silent = [f"{one.name} ({one.said})" for one in answers if one.is_primary is None]
     if silent and not own.is_alone:
         return Decision(False, f"no answer from {', '.join(silent)}. {alone}")
@@ -99,6 +104,10 @@ def decide(own: Own, answers: Sequence[Answer]) -> Decision:
 
 _NO_PRIMARY = "As a standby: fab db.rejoin {0}; as the primary: fab db.unfence {0}"
 _AFTER = "It has to come back as a standby: fab db.rejoin {0}"
+_LATER = (
+    "Another one was promoted later, and this one lacks what that took: bring it back, or "
+    "fab db.failover --to {0} --primary-lost"
+)
 _ALONE = (
     "It may have been promoted: asked again every 10 s. When it is dead and will never "
     "come back as it is: fab db.unfence {0} --peer-is-dead"

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from ops.databases.fencing import why_not_unfenced
 from ops.databases.judging import (
     MOST_LAG_BYTES,
     Lag,
@@ -49,7 +50,7 @@ def test_a_primary_with_a_standby_that_streams_is_well() -> None:
     ("wrong", "words"),
     [
         (primary(marker=""), "takes writes, and its marker says nothing"),
-        (primary(marker="unreadable"), "its role marker is no JSON"),
+        (primary(marker="unreadable"), "nothing starts it. fab db.unfence db1"),
         (primary(marker="fenced"), "nothing keeps applications out: fab db.fence db1"),
         (primary(fence=True, fence_file=True), "keeps applications out"),
         (primary(fence_file=True), "keeps applications out"),
@@ -85,7 +86,8 @@ def test_each_fault_of_a_primary_is_red(wrong: Node, words: str) -> None:
         (standby(rewinding="by anna@desk"), "a rewind was cut off (by anna@desk)"),
         (standby(marker="fenced", server=None, said="refused", unit="failed"), "does not answer"),
         (standby(start_conf="disabled"), "start.conf says disabled"),
-        (standby(fence=True, fence_file=False), "is fenced until its next boot only"),
+        (standby(fence=True), "and it is a standby: fab db.unfence db2"),
+        (standby(fence=True, fence_file=True), "and it is a standby: fab db.unfence db2"),
     ],
 )  # fmt: skip
 def test_each_fault_of_a_standby_is_red(wrong: Node, words: str) -> None:
@@ -144,3 +146,22 @@ def test_who_is_primary_is_said_with_who_follows_and_who_is_silent() -> None:
 def test_sizes_are_short() -> None:
     sizes = (0, 1023, 1536, 16 * MIB, 5_000_000 * MIB)
     assert [sized(one) for one in sizes] == ["0 B", "1023 B", "1.5 KiB", "16 MiB", "4882.8 GiB"]
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        primary(marker="unreadable"),
+        primary(marker="unreadable", server=None, unit="failing"),
+        primary(fence=True, fence_file=True),
+        standby(fence=True, fence_file=True),
+        standby(fence=True),
+    ],
+)
+def test_who_is_said_to_need_an_unfence_is_not_refused_it(one: Node) -> None:
+    other = standby() if one.name == "db1" else primary()
+    words = [words for host, _, words in said(one, other) if host == one.name]
+    assert any(f"fab db.unfence {one.name}" in each for each in words)
+    assert not any("fab apply" in each for each in words)
+    assert why_not_unfenced(one.name, {each.name: each for each in (one, other)},
+                            peer_is_dead=False) == ""  # fmt: skip

@@ -121,6 +121,8 @@ def test_a_fence_says_who_is_left() -> None:
         (fenced(), promoted(), True, "db2 is the primary. db1 can only follow it"),
         (fenced(), "db2: silent.", False, "--peer-is-dead"),
         (fenced(), "db2: silent.", True, ""),
+        (fenced(), node("db2", control=None), False, "--peer-is-dead"),  # its disk is away
+        (fenced(), node("db2", control=None), True, ""),
         (replace(fenced(), rewinding="by anna"), BARE, False, "--reclone"),
         (replace(fenced(), procedure={"step": "E3"}), BARE, False, "a failover is under way"),
         ("db1: silent.", standby(), False, "silent"),
@@ -139,6 +141,21 @@ def test_only_who_has_the_newest_timeline_may_be_the_primary_again(
     assert bool(why) == bool(said)
 
 
+def test_only_who_is_down_is_started_to_be_let_up() -> None:
+    assert fencing.role_without_start(fenced()) is None
+    assert fencing.role_without_start(primary(marker="unreadable")) == "primary"
+    assert fencing.role_without_start(primary(standby_signal=True)) == "primary"
+    assert fencing.role_without_start(standby(server=None)) == ""
+
+
+def test_who_still_recovers_is_not_stopped_again() -> None:
+    said = "psql: error: FATAL: the database system is starting up"
+    recovering = replace(fenced(), marker="primary", unit="active", said=said)
+    assert "When fab db.status shows it as primary" in fencing.why_left_starting(recovering)
+    for other in (replace(fenced(), said="Connection refused"), primary(), "db1: silent."):
+        assert fencing.why_left_starting(other) == ""
+
+
 def test_what_it_means_to_let_a_host_up_is_said() -> None:
     follows = fencing.consequence_of_unfence("db1", pair(standby("db1"), promoted()))
     assert follows == "UNFENCE db1.  It is a standby: applications may reach it again."
@@ -146,6 +163,8 @@ def test_what_it_means_to_let_a_host_up_is_said() -> None:
     assert leads == "UNFENCE db1.  It starts as the primary, and applications write to it."
     alone = fencing.consequence_of_unfence("db1", pair(fenced(), "db2: silent."))
     assert alone.endswith("If db2 was promoted and lives, what is written splits.")
+    diskless = fencing.consequence_of_unfence("db1", pair(fenced(), node("db2", control=None)))
+    assert diskless == alone
 
 
 # To rejoin.

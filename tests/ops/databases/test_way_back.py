@@ -1,6 +1,7 @@
 """By which way an old database host may follow: the rule alone, and of real servers' files."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -15,7 +16,7 @@ from tests.clusters import Node as Server
 from tests.clusters import Pair, running_pair
 from tests.ops.databases.nodes import LSN, control, node, primary, server, standby
 from tests.ops.databases.test_node import ANSWER
-from tests.postgresql import PORT, program
+from tests.postgresql import PORT, owner, program
 
 FORK = 0x2_0000_0000
 LEADER = replace(primary("db2", "db1"), forks={1: 0x1000, 2: FORK})  # on timeline 3
@@ -23,6 +24,10 @@ LEADER = replace(primary("db2", "db1"), forks={1: 0x1000, 2: FORK})  # on timeli
 
 def old(state: str, timeline: int = 2, **changed: object) -> Node:
     return node(control=control(state=state, timeline=timeline, **changed), server=None)
+
+
+def following(timeline: int, replayed: int) -> Node:
+    return standby("db1", server=server(is_standby=True, timeline=timeline, replay_lsn=replayed))
 
 
 @pytest.mark.parametrize(
@@ -51,6 +56,8 @@ def old(state: str, timeline: int = 2, **changed: object) -> Node:
         (standby("db1", "db2"), Way.NOTHING),
         (standby("db1", "db2", control=control(system_identifier="1")), Way.CLONE),
         (standby("db1", server=server(is_standby=True)), Way.START),
+        (following(2, FORK), Way.START),
+        (following(2, FORK + 1), Way.REWIND),
     ],
 )
 def test_the_files_of_an_old_node_say_how_it_may_come_back(one: Node, way: Way) -> None:
@@ -145,6 +152,23 @@ def test_a_standby_that_wrote_on_the_primarys_timeline_is_cloned(pair: Pair) -> 
     pair.standby.ask("CREATE TABLE rogue (id integer)")
     pair.standby.stop()
     assert way(pair.standby, pair.primary) is Way.CLONE
+
+
+def test_an_old_primary_that_was_started_as_a_standby_past_the_fork_is_rewound(pair: Pair) -> None:
+    pair.lag()
+    pair.primary.ask("CREATE TABLE only_here (id integer)")
+    pair.primary.kill()
+    pair.promote()
+    with (pair.primary.data / "postgresql.auto.conf").open("a") as file:
+        hosts = f"host={pair.standby.directory} port={PORT} user=stillhere"
+        file.write(f"primary_conninfo = '{hosts}'\n")
+    (pair.primary.data / "standby.signal").touch()
+    shutil.chown(pair.primary.data / "standby.signal", *owner())
+    pair.primary.start()
+    assert pair.primary.ask("SELECT to_regclass('only_here') IS NOT NULL") == [(True,)]
+    assert way(pair.primary, pair.standby) is Way.REWIND
+    pair.primary.stop()
+    assert way(pair.primary, pair.standby) is Way.REWIND
 
 
 def test_a_standby_that_crashed_starts_again(pair: Pair) -> None:

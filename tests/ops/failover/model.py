@@ -170,11 +170,18 @@ class World:
         with self._act("release", procedure.new):
             pass
 
+    def start_promoted(self, procedure: Procedure) -> None:
+        with self._act("start the promoted one", procedure.new):
+            assert not self.old.takes_writes, "it is started beside the old one"
+            self.new.is_running = True
+
     def promote(self, procedure: Procedure) -> None:
         if self.fates.get(self.acts) is Fate.LATE:
             self.promotes_in = 2
             raise Cut
         with self._act("promote", procedure.new):
+            if not self.new.is_running:
+                raise ChangeFailed("no server answers")
             self._promoted()
 
     def _promoted(self) -> None:

@@ -2,6 +2,7 @@
 
 import io
 from contextlib import redirect_stderr
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -35,6 +36,8 @@ def invoke(world: World, wanted: Wanted = FORWARD) -> Outcome | Decision:
             return Decision(Way.REFUSE, words="the pre-flight is red")
         procedure = new_procedure(world, wanted)
     assert procedure is not None
+    if wanted.is_primary_lost:
+        procedure = replace(procedure, is_primary_lost=True)
     with redirect_stderr(io.StringIO()):
         return go(course_of(world), decision.way, procedure)
 
@@ -246,3 +249,45 @@ def test_nothing_is_started_beside_a_new_one_that_somebody_has_promoted() -> Non
     assert outcome.end is End.CUT_OFF
     assert "nothing is started beside it" in outcome.trouble
     assert "start" not in world.log
+
+
+@pytest.mark.parametrize("wanted", [FORWARD, LOST])
+@pytest.mark.parametrize("number", range(MOST_ACTS))
+def test_the_new_one_that_lost_its_power_is_brought_back_by_the_same_command(
+    number: int, wanted: Wanted
+) -> None:
+    """Its guard waits for the old one, which is down by our own hand: nobody could write."""
+    world = World()
+    cut_off(world, FORWARD, {number: Fate.CUT_AFTER})
+    if not world.was_promoted:
+        return
+    world.new.cut_power()
+    world = renewed(world)
+    world.boot(world.new)
+    assert is_ended(invoke(world, wanted), End.DONE)
+    assert world.new.is_open
+    assert world.old.is_standby
+
+
+def test_the_new_one_is_not_started_beside_a_silent_old_one_without_a_word_for_it() -> None:
+    world = World()
+    promoting = next(
+        number for number in range(MOST_ACTS) if promoted_by(World(), {number: Fate.CUT_AFTER})
+    )
+    cut_off(world, FORWARD, {promoting: Fate.CUT_AFTER})
+    world.old.cut_power()
+    world.new.cut_power()
+    world = renewed(world)
+    world.boot(world.new)
+    outcome = invoke(world)
+    assert isinstance(outcome, Outcome)
+    assert "When db1 is lost: add --primary-lost" in outcome.trouble
+    assert not world.new.is_open
+    world = renewed(world)
+    assert is_ended(invoke(world, LOST), End.DONE)
+    assert world.new.is_open
+
+
+def promoted_by(world: World, fates: dict[int, Fate]) -> bool:
+    cut_off(world, FORWARD, fates)
+    return world.was_promoted

@@ -138,6 +138,15 @@ def test_of_a_lost_primary_only_the_standby_is_judged() -> None:
     assert list(reds(blocked, lost)) == ["P5"]
 
 
+def test_of_two_standbys_the_one_that_has_more_follows_a_lost_primary() -> None:
+    lost = replace(PLAN, is_primary_lost=True)
+    less, more = following(lsn=LSN - 8, receiver=None), replace(following(), name="db3")
+    silent = with_nodes(db1="db1: no answer.", db2=less, db3=more)
+    assert "db3 has more of it than db2: fab db.failover --to db3" in reds(silent, lost)["P2"]
+    assert reds(replace(silent, nodes={**silent.nodes, "db2": following()}), lost) == {}
+    assert "P2" not in reds(with_nodes(db3=more))
+
+
 def test_a_resumed_failover_does_not_ask_for_a_primary_that_it_has_stopped() -> None:
     resumed = replace(PLAN, is_resumed=True)
     slots = (Slot("db1", False, LSN, "reserved", 0),)

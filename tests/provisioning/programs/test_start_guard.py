@@ -1,6 +1,7 @@
 """May a cluster start: the rule, and the guard between two real servers."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from provisioning.programs import database_peers
 from provisioning.programs.database_peers import Answer
 from provisioning.programs.start_guard import Decision, Own, Places, decide, guarded
 from tests.clusters import Node, Pair, running_node, running_pair
-from tests.postgresql import PORT
+from tests.postgresql import PORT, owner
 
 NOW = datetime(2026, 11, 21, 22, 0, tzinfo=UTC)
 PRIMARY = Own(is_standby=False, role="primary", system_identifier="7", timeline=3, name="db1")
@@ -43,8 +44,10 @@ def test_a_primary_starts_only_when_no_other_can_be_one(own: Own, answers: list[
         assert decision.may_start
         return
     rivals = [
-        one for one in answers if one.is_primary and (one.timeline >= own.timeline
-        or one.system_identifier != own.system_identifier)
+        one for one in answers if (one.is_primary and (one.timeline >= own.timeline
+        or one.system_identifier != own.system_identifier))
+        or (one.is_primary is False and one.timeline > own.timeline
+        and one.system_identifier == own.system_identifier)
     ]  # fmt: skip
     silent = [one for one in answers if one.is_primary is None]
     is_known = own.role == "primary" and own.timeline > 0
@@ -181,6 +184,25 @@ def test_an_old_primary_starts_as_a_standby_only(two: Guarded) -> None:
     assert not judged(places).may_start  # nobody may say that it is dead while it answers
     (places.data / "standby.signal").touch()
     assert judged(places).may_start
+
+
+def test_an_old_primary_does_not_start_before_a_standby_that_knows_a_later_one(
+    two: Guarded,
+) -> None:
+    """The later one was made a standby by somebody, or is another host, which is away."""
+    two.pair.primary.kill()
+    two.pair.promote()
+    two.pair.standby.stop()
+    (two.pair.standby.data / "standby.signal").touch()
+    shutil.chown(two.pair.standby.data / "standby.signal", *owner())
+    two.pair.standby.start()
+    places = two.of_primary()
+    refused = judged(places)
+    assert not refused.may_start
+    assert "is a standby on timeline 2, this one was on 1" in refused.why
+    assert f"fab db.failover --to {two.pair.standby.directory.name} --primary-lost" in refused.why
+    allow(places, NOW)
+    assert not judged(places).may_start
 
 
 def test_a_new_primary_that_dies_at_once_knows_its_timeline(two: Guarded) -> None:
