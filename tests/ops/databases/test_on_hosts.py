@@ -100,6 +100,7 @@ def test_what_only_the_old_primary_has_is_named_before_it_is_thrown_away(
     assert databases.status()["red"] == []
 
 
+@pytest.mark.long
 def test_who_wrote_on_the_primarys_own_timeline_has_to_be_cloned(databases: Databases) -> None:
     """Round the guard, as somebody might: by pg_ctl, and with no standby.signal."""
     databases.act("db2", "stop_database", seconds=60)

@@ -46,8 +46,10 @@ def test_the_same_command_finishes_what_was_cut_off(pair: Pair, step: str) -> No
     assert pair.fab("db.status").returncode == 0
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("step", ["checkpoint", "fence", "stop"])
+@pytest.mark.parametrize(
+    "step",
+    ["fence", *(pytest.param(step, marks=pytest.mark.long) for step in ("checkpoint", "stop"))],
+)
 def test_before_the_promotion_it_can_be_taken_back(pair: Pair, step: str) -> None:
     old, new = pair.roles()
     with pair.promised():
@@ -72,6 +74,7 @@ def test_after_the_promotion_it_cannot_be_taken_back(pair: Pair) -> None:
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.long
 def test_a_stop_that_hangs_is_taken_back_and_the_primary_takes_writes(pair: Pair) -> None:
     old, new = pair.roles()
     with pair.promised(), troubles.stop_hanging(pair.product, old):

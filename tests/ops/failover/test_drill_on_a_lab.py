@@ -27,6 +27,7 @@ def test_a_planned_failover_loses_nothing_and_refuses_nothing(pair: Pair) -> Non
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.long
 def test_what_only_a_dead_primary_had_comes_back_from_the_journals(pair: Pair) -> None:
     old, new = pair.roles()
     found = pair.drill.unplanned()

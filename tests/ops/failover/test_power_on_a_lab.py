@@ -44,9 +44,10 @@ def nothing(_pair: Pair, _host: str) -> None:
     """Leave it as it is."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "act",
-    [nothing, pytest.param(signal_of_a_standby, marks=pytest.mark.long)],
+    [nothing, signal_of_a_standby],
     ids=["as it was", "with standby.signal"],
 )
 def test_an_old_primary_that_is_switched_on_again_takes_no_writes(
@@ -70,6 +71,7 @@ def test_an_old_primary_that_is_switched_on_again_takes_no_writes(
     assert pair.fab("db.status").returncode == 0
 
 
+@pytest.mark.long
 def test_both_hosts_come_back_by_themselves_when_they_are_switched_on_together(pair: Pair) -> None:
     old, new = pair.roles()
     with pair.promised():
