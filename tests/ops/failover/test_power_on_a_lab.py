@@ -32,10 +32,8 @@ def never_both(pair: Pair, seconds: float) -> None:
 
 def signal_of_a_standby(pair: Pair, host: str) -> None:
     """Make it one in the eyes of PostgreSQL, as somebody might who means well."""
-    pair.product.run(
-        host,
-        ["sh", "-ec", "runuser -u postgres -- touch /var/lib/postgresql/*/main/standby.signal"],
-    )
+    touch = "for data in /var/lib/postgresql/*/main; do runuser -u postgres -- touch $data/{}; done"
+    pair.product.run(host, ["sh", "-ec", touch.format("standby.signal")])
     pair.product.run(host, ["systemctl", "reset-failed", pair.unit(host)])
     pair.product.run(host, ["systemctl", "start", "--no-block", pair.unit(host)])
 
