@@ -171,6 +171,12 @@ def psql(account: str, statement: str, database: str, port: int) -> list[str]:
 
 def recovery(asked: list[str], environment: dict[str, str]) -> Answer:
     """Return what a database says of itself: standby or not, or why it says nothing."""
+    said, why_not = database_answer(asked, environment)
+    return {"said": why_not} if why_not else {"is_standby": said == "t"}
+
+
+def database_answer(asked: list[str], environment: dict[str, str]) -> tuple[str, str]:
+    """Return what a database has answered to `psql`, and why it has not or ""."""
     said = subprocess.run(
         asked,
         capture_output=True,
@@ -180,9 +186,8 @@ def recovery(asked: list[str], environment: dict[str, str]) -> Answer:
         cwd="/",
         env=DEBIAN | environment | {"PGCONNECT_TIMEOUT": str(CONNECT_SECONDS)},
     )
-    if said.returncode:
-        return {"said": " ".join(said.stderr.split())[:MOST_WORDS]}
-    return {"is_standby": said.stdout.strip() == "t"}
+    words = " ".join(said.stderr.split())[:MOST_WORDS] or f"psql: exit {said.returncode}"
+    return said.stdout.strip(), words if said.returncode else ""
 
 
 def is_installed(program: str) -> bool:

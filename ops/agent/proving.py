@@ -8,13 +8,12 @@ Nothing here changes anything.
 """
 
 import os
-import subprocess
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from ops.agent.commands import DEBIAN, Failed
+from ops.agent.commands import Failed
 from ops.agent.deploying import SETTINGS
-from ops.agent.examining import psql
+from ops.agent.examining import database_answer, psql
 from ops.agent.probing import OPEN, probe
 from ops.agent.seeing import text_of
 
@@ -25,7 +24,6 @@ SELECT extract(epoch FROM seen_at)
 FROM pings_timeline, pg_control_system() AS here
 WHERE number = {} AND system = here.system_identifier
 """
-MOST_WORDS = 300
 
 
 def replication_login(address: str, port: int, role: str, passwords: str) -> dict[str, Any]:
@@ -37,7 +35,8 @@ def replication_login(address: str, port: int, role: str, passwords: str) -> dic
         return {"door": door, "lacks": passwords}
     asked = psql("postgres", "IDENTIFY_SYSTEM", "dbname=postgres replication=true", port)
     asked += ["--host", address, "--username", role]
-    return {"door": door, **said_by(asked, {"PGPASSFILE": passwords, "PGSSLMODE": "require"})}
+    _, why_not = database_answer(asked, {"PGPASSFILE": passwords, "PGSSLMODE": "require"})
+    return {"door": door} | ({"said": why_not} if why_not else {})
 
 
 def database_url() -> dict[str, Any]:
@@ -53,38 +52,16 @@ def database_url() -> dict[str, Any]:
 
 def first_write(port: int, database: str, timeline: int) -> dict[str, Any]:
     """Return whether the product has noted a timeline; `is_noted` None: it has no tables yet."""
-    table = answer_of("SELECT to_regclass('pings_timeline') IS NOT NULL", database, port)
+    table = here("SELECT to_regclass('pings_timeline') IS NOT NULL", database, port)
     if table != "t":
         return {"is_noted": None, "seen_at": 0.0}
-    found = answer_of(FIRST_SEEN.format(int(timeline)), database, port)
+    found = here(FIRST_SEEN.format(int(timeline)), database, port)
     return {"is_noted": bool(found), "seen_at": float(found or 0)}
 
 
-def answer_of(statement: str, database: str, port: int) -> str:
+def here(statement: str, database: str, port: int) -> str:
     """Return what the host's own server says; Failed with its words."""
-    said = subprocess.run(
-        psql("postgres", statement, database, port),
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=4 * CONNECT_SECONDS,
-        cwd="/",
-        env=DEBIAN | {"PGCONNECT_TIMEOUT": str(CONNECT_SECONDS)},
-    )
-    if said.returncode:
-        raise Failed(" ".join(said.stderr.split())[:MOST_WORDS])
-    return said.stdout.strip()
-
-
-def said_by(asked: list[str], environment: dict[str, str]) -> dict[str, str]:
-    """Return {} when the command works, else its last words."""
-    said = subprocess.run(
-        asked,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=4 * CONNECT_SECONDS,
-        cwd="/",
-        env=DEBIAN | environment | {"PGCONNECT_TIMEOUT": str(CONNECT_SECONDS)},
-    )
-    return {"said": " ".join(said.stderr.split())[:MOST_WORDS]} if said.returncode else {}
+    said, why_not = database_answer(psql("postgres", statement, database, port), {})
+    if why_not:
+        raise Failed(why_not)
+    return said

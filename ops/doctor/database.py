@@ -21,16 +21,20 @@ def questions(fleet: Fleet, host: Host, machines: Mapping[str, Machine]) -> Ques
     if host.role is not Role.APP_SERVER:
         return {}
     return {
-        _login(database): {
-            "about": "login",
-            "address": database.address,
-            "port": POSTGRESQL.port,
-            "database": DATABASE,
-            "role": ROLE,
-            "account": ACCOUNT,
-            "passwords": PASSWORD_FILE,
-        }
-        for database in _with_cluster(fleet, machines)
+        _login(database): login_question(database) for database in _with_cluster(fleet, machines)
+    }
+
+
+def login_question(database: Host) -> dict[str, Any]:
+    """Return what an application server's agent is asked: to log in as the application does."""
+    return {
+        "about": "login",
+        "address": database.address,
+        "port": POSTGRESQL.port,
+        "database": DATABASE,
+        "role": ROLE,
+        "account": ACCOUNT,
+        "passwords": PASSWORD_FILE,
     }
 
 
@@ -50,8 +54,8 @@ def lines(seen: Seen) -> Iterator[Line]:
             yield Line(SUBJECT, host.name, Level.GREEN, f"logs in at {names}")
 
 
-def why_no_login(database: str, answer: Mapping[str, Any]) -> str:
-    """Return what keeps an application server from logging in, "" when nothing does."""
+def why_no_login(database: str, answer: Mapping[str, Any], whose: str = "the application's") -> str:
+    """Return what keeps a host from logging in, "" when nothing does."""
     door = f"port {POSTGRESQL.port} of {database}"
     if "failed" in answer:
         return f"could not try to log in at {database}: {answer['failed']}"
@@ -64,7 +68,7 @@ def why_no_login(database: str, answer: Mapping[str, Any]) -> str:
             f"{door} is open, and no login was tried: {answer['lacks']} is missing here: fab apply."
         )
     if "said" in answer:
-        return f"{database} refuses the application's login: {answer['said']}"
+        return f"{database} refuses {whose} login: {answer['said']}"
     return ""
 
 

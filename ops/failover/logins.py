@@ -3,30 +3,19 @@
 from typing import Any
 
 from ops.deploy.desk import Desk
-from ops.doctor.database import ACCOUNT, why_no_login
-from provisioning.dsn import DATABASE, PASSWORD_FILE, ROLE
+from ops.doctor.database import login_question, why_no_login
 from provisioning.fleet import Host
 from provisioning.flows import POSTGRESQL
-from provisioning.programs.database_peers import PASSWORDS
-from provisioning.programs.database_peers import ROLE as REPLICATION
+from provisioning.programs.database_peers import PASSWORDS, ROLE
 
 ASK_SECONDS = 60
 
 
 def application_login(desk: Desk, server: Host, database: Host) -> tuple[bool, str]:
     """Log in as the application does; return whether it met a standby, and why it failed or ""."""
-    question = {
-        "about": "login",
-        "address": database.address,
-        "port": POSTGRESQL.port,
-        "database": DATABASE,
-        "role": ROLE,
-        "account": ACCOUNT,
-        "passwords": PASSWORD_FILE,
-    }
-    said = desk.of(server).ask(
-        "examine", answer_seconds=ASK_SECONDS, questions={"login": question}
-    )["answers"]["login"]
+    questions = {"login": login_question(database)}
+    said = desk.of(server).ask("examine", answer_seconds=ASK_SECONDS, questions=questions)
+    said = said["answers"]["login"]
     words = why_no_login(database.name, said)
     return bool(said.get("is_standby")), words
 
@@ -38,10 +27,10 @@ def replication_login(desk: Desk, source: Host, target: Host) -> str:
         answer_seconds=ASK_SECONDS,
         address=target.address,
         port=POSTGRESQL.port,
-        role=REPLICATION,
+        role=ROLE,
         passwords=str(PASSWORDS),
     )
-    return why_no_login(target.name, said).replace("the application's login", "replication's login")
+    return why_no_login(target.name, said, whose="replication's")
 
 
 def named_databases(desk: Desk, server: Host) -> dict[str, Any]:
