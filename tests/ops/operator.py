@@ -1,6 +1,9 @@
 """What an operator does, and what tests see of it."""
 
+import os
+import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +23,24 @@ from provisioning.fleet import Fleet, Role
 EMPTY, FAILED, PENDING = 0, 1, 2  # how `fab plan` ends
 JOURNAL = "/etc/systemd/journald.conf.d/stillhere.conf"
 SYSCTL = "/etc/sysctl.d/60-stillhere.conf"
+
+
+@contextmanager
+def under_way(*arguments: str, **environment: str) -> Iterator["subprocess.Popen[str]"]:
+    """Give fab at work, with all that it says on its stdout; killed at the end if it still is."""
+    process = subprocess.Popen(
+        [str(Path(sys.executable).parent / "fab"), *arguments],
+        cwd=ROOT, env=os.environ | environment, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+        process.wait(30)
+        assert process.stdout
+        process.stdout.close()
 
 
 def shown_plan(fleet: Fleet) -> subprocess.CompletedProcess[str]:

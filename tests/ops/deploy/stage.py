@@ -1,22 +1,18 @@
 """A fleet that serves, releases to bring out, and clients who count what goes wrong."""
 
 import json
-import os
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from ops.lab.drill import load, programs
 from ops.lab.drill.load import BALANCERS as BALANCERS
 from ops.lab.drill.product import Product
 from provisioning.fleet import Fleet, Role
-from tests.ops.operator import ROOT, fab
+from tests.ops.operator import fab, under_way
 from tests.ops.rehearsal import Rehearsal
 from tests.ops.release.scratch import Scratch
 
@@ -136,23 +132,10 @@ class Stage:
         is_up = all(self.lb_states(name) == {("UP", "ready")} for name in APPS)
         return is_up and set(self.releases().values()) == {commit[:12]}
 
-    @contextmanager
-    def operator(self, commit: str) -> Iterator[subprocess.Popen[str]]:
+    def operator(self, commit: str) -> AbstractContextManager["subprocess.Popen[str]"]:
         """Give a deploy that is under way; killed at the end if it still is."""
-        command = [str(Path(sys.executable).parent / "fab"), "deploy", "--fleet"]
-        command += [str(self.fleet.path), "--commit", commit]
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=os.environ | dict(self.environment), text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGKILL)
-            process.wait(30)
-            assert process.stdout
-            process.stdout.close()
+        where = ("--fleet", str(self.fleet.path))
+        return under_way("deploy", *where, "--commit", commit, **self.environment)
 
     def curl(self, balancer: str, family: int, url: str) -> str:
         """Return the status that the client gets, over TLS as anybody makes it."""

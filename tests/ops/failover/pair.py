@@ -1,25 +1,22 @@
 """The fleet's two database hosts as an operator sees them, and the product that writes to one."""
 
-import os
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ops.errors import LabError
 from ops.lab import faults, fleet
-from ops.lab.drill.commands import ROOT, fab
+from ops.lab.drill.commands import fab
 from ops.lab.drill.failover import Clients, Drill
 from ops.lab.drill.ledger import Account
 from ops.lab.drill.product import DATABASES, Product
 from ops.lab.plan import HOSTS, Lab
 from tests.ops.deploy.stage import Stage
 from tests.ops.failover.troubles import database_unit
+from tests.ops.operator import under_way
 
 STREAMING = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
 SECONDS = 90.0
@@ -57,22 +54,10 @@ class Pair:
             return len(primaries) == 1 and self.product.psql(primaries[0], STREAMING) == "1"
         return False
 
-    @contextmanager
-    def operator(self, to: str, *options: str) -> Iterator["subprocess.Popen[str]"]:
+    def operator(self, to: str, *options: str) -> AbstractContextManager["subprocess.Popen[str]"]:
         """Give a failover that is under way, with all that it says; killed at the end."""
-        command = [str(Path(sys.executable).parent / "fab"), "db.failover", *_to(to), *options]
-        process = subprocess.Popen(
-            [*command, "--fleet", str(self.stage.fleet.path)], cwd=ROOT, env=os.environ, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGKILL)
-            process.wait(30)
-            assert process.stdout
-            process.stdout.close()
+        where = ("--fleet", str(self.stage.fleet.path))
+        return under_way("db.failover", *_to(to), *options, *where)
 
     @contextmanager
     def promised(self) -> Iterator[None]:
