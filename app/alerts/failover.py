@@ -6,6 +6,8 @@ has met the new one and applied its pings again, flips are missing that were tol
 
 from datetime import datetime
 
+from django.db import connection
+
 from app.database import server
 from app.pings import timelines
 from app.pings.models import Timeline
@@ -20,7 +22,9 @@ class Failover:
         self._server: object = None
 
     def look(self, now: datetime) -> None:
-        """Look whether we are connected to another timeline now; asks only after a connect."""
+        """Connect, and look whether it is to another timeline now; asks only after a connect."""
+        # A turn's first statement must not be what connects: all of the turn has to know.
+        connection.ensure_connection()
         here = server()
         if here is self._server:
             return

@@ -1,11 +1,13 @@
 """One application server on a database of the test's choice, and a ledger of tokens."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -65,6 +67,16 @@ class PingServer(Commands):
         process = self.processes.pop(name)
         process.send_signal(signal.SIGKILL)
         process.wait(10)
+
+    @contextlib.contextmanager
+    def held(self, name: str) -> Iterator[None]:
+        """Let a process do nothing meanwhile."""
+        process = self.processes[name]
+        process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGCONT)
 
     def close(self) -> None:
         """Kill what is left."""
