@@ -36,6 +36,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _touches_database(item: pytest.Item) -> bool:
     fixtures = set(getattr(item, "fixturenames", ()))
     marks = {mark.name for mark in item.iter_markers()}
+    if "own_database" in marks:
+        return False
     return bool(marks & _DATABASE_MARKS or fixtures & _DATABASE_FIXTURES)
 
 

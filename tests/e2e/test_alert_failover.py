@@ -9,7 +9,7 @@ from tests.clusters import Pair, running_pair
 from tests.e2e.ping_server import PingServer
 from tests.e2e.service import wait_for
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.own_database]
 _REPEATED = "stillhere-may-be-repeated"
 
 
@@ -42,10 +42,10 @@ def test_the_notifier_goes_on_over_a_failover_and_repeats_what_was_forgotten(
         try:
             path = ready(server, webhooks.url)
             server.start("receiver", "drain", "notifier")
-            fail_over(pair, server, path, webhooks)
+            fail_over(pair, server, path, webhooks, mail)
             assert server.ping(path) == 200
             told(server, webhooks, "/down", "/down", "/up")
-            wait_for(lambda: len(mail.mails) == 3, "mails", server.log, timeout_seconds=90)
+            mailed(server, mail, 3)
             assert {name: one.poll() for name, one in server.processes.items()} == dict.fromkeys(
                 ("receiver", "drain", "notifier")
             ), "somebody had to be started again"
@@ -55,7 +55,9 @@ def test_the_notifier_goes_on_over_a_failover_and_repeats_what_was_forgotten(
     judge_mails(mail)
 
 
-def fail_over(pair: Pair, server: PingServer, path: str, webhooks: HttpSink) -> None:
+def fail_over(
+    pair: Pair, server: PingServer, path: str, webhooks: HttpSink, mail: SmtpSink
+) -> None:
     """Tell of a check that is down, and lose that with the primary."""
     assert server.ping(path) == 200
     up = "SELECT 1 FROM checks_check WHERE status = 'up'"
@@ -64,6 +66,7 @@ def fail_over(pair: Pair, server: PingServer, path: str, webhooks: HttpSink) -> 
     pair.lag()
     assert server.ping(f"{path}/fail") == 200
     told(server, webhooks, "/down")
+    mailed(server, mail, 1)
     # The notifier finds the new primary last: its first turn there meets what the drain replayed.
     with server.held("notifier"):
         pair.primary.kill()
@@ -77,6 +80,11 @@ def told(server: PingServer, webhooks: HttpSink, *paths: str) -> None:
     """Wait until the webhook has heard all of it."""
     wait_for(lambda: len(webhooks.seen) >= len(paths), "a webhook", server.log, timeout_seconds=90)
     assert webhooks.paths() == list(paths)
+
+
+def mailed(server: PingServer, mail: SmtpSink, count: int) -> None:
+    """Wait until so many mails have come."""
+    wait_for(lambda: len(mail.mails) == count, "mails", server.log, timeout_seconds=90)
 
 
 def judge(heard: list[Seen]) -> None:

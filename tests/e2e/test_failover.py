@@ -15,7 +15,7 @@ from tests.e2e.ping_server import Ledger, PingServer, tokens
 from tests.e2e.service import wait_for as wait
 from tests.relay import running_relay
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.own_database]
 T = TypeVar("T")
 
 KEY = "k" * 22

@@ -10,7 +10,7 @@ from tests.e2e.ping_server import PingServer
 from tests.e2e.service import wait_for as wait
 from tests.e2e.visitor import Visitor
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.own_database]
 PATIENCE_SECONDS = 90  # what would take for ever is a failure all the same
 
 

@@ -10,7 +10,12 @@ from tests.e2e.ping_server import PingServer
 from tests.e2e.service import wait_for
 from tests.e2e.visitor import Visitor
 
-pytestmark = [pytest.mark.processes, pytest.mark.browser, pytest.mark.long]
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.own_database,
+    pytest.mark.browser,
+    pytest.mark.long,
+]
 PATIENCE_MS = 90_000
 NAME = 'Nightly "dump" <of> Ærø'
 

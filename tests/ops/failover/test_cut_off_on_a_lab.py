@@ -14,7 +14,7 @@ pytestmark = pytest.mark.lab
 # What the operator has seen when their machine is gone.
 BEFORE = ("look", "checkpoint", "fence", "stop", "catch up")
 AFTER = ("promote", "settle", "prove", "rejoin")
-QUICK = ("fence", "promote")
+QUICK = ("promote",)  # before it, in every run, one is taken back
 
 
 def cut_off(pair: Pair, new: str, step: str) -> str:

@@ -229,6 +229,7 @@ def test_a_dropped_cluster_is_red_and_its_remains_are_named(
     assert "rm -r /etc/postgresql/17/main" in " ".join(tried.stderr.split())
 
 
+@pytest.mark.long
 def test_the_making_of_the_first_cluster_survives_a_power_cut(
     applied: Fleet, rehearsal: Rehearsal, dropped: None
 ) -> None:
