@@ -72,13 +72,13 @@ def _needed(
     newest = max(numbers)
     names = [history_name(newest)] if newest > timeline else []
     end = max(numbers[newest]) + 1
-    for one in sorted({*numbers, timeline}, reverse=True):
-        lowest = min(numbers[one], default=first)
-        forks = [at for before, at in left if before == one - 1 and first <= at <= lowest]
-        start = first if one == timeline else max(forks, default=lowest)
+    for branch in sorted({*numbers, timeline}, reverse=True):
+        lowest = min(numbers[branch], default=first)
+        forks = [at for before, at in left if before == branch - 1 and first <= at <= lowest]
+        start = first if branch == timeline else max(forks, default=lowest)
         # A timeline that another one began before was given up.
         if start < end:
-            names += [segment_name(one, number) for number in range(start, end)]
+            names += [segment_name(branch, number) for number in range(start, end)]
             end = start
     return sorted(names)
 
