@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from backups.dump import PINGS, ask, asking, connected, facts
-from backups.errors import SourceError
+from backups.errors import SettingsError, SourceError
 from backups.manifest import WalRange
 from backups.settings import Source
 from backups.taking import Content, Facts, Output
@@ -65,6 +65,8 @@ class Base:
 @contextlib.contextmanager
 def copying_cluster(source: Source) -> Iterator[Base]:
     """Connect, and return a base that can be streamed. SourceError says what is in the way."""
+    if source.kind != "postgresql":
+        raise SettingsError("source.kind is sqlite: base backups are of PostgreSQL alone.")
     with connected(source.conninfo) as connection, asking():
         known = facts(connection)
         ((size, segment, has_pings),) = ask(connection, _CLUSTER)

@@ -5,7 +5,6 @@ into/unfinished    stands until then; a rerun clears away what it finds beside i
 """
 
 import contextlib
-import json
 import shutil
 import subprocess
 import tempfile
@@ -18,7 +17,7 @@ from backups.cluster import ThrowAway
 from backups.disk import Need, demand
 from backups.errors import DamagedBackup, RestoreRefused
 from backups.fetch import unseal
-from backups.manifest import Manifest, parse_manifest
+from backups.manifest import Manifest
 from backups.parcel import Parcel, Sealed
 from backups.parts import Parts
 from backups.recovery import Reached, Recovering, check_files, recovered
@@ -42,7 +41,7 @@ class Base:
     @property
     def manifest(self) -> Manifest:
         """Return what the backup says of itself."""
-        return parse_manifest(json.dumps(self.parcel.manifest).encode())
+        return self.parcel.parsed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,8 @@ def recovered_base(
     with base.parts.timed("check the files"):
         check_files(cluster)
     with contextlib.ExitStack() as stack:
-        with base.parts.timed("replay WAL", len(base.parcel.wal)) as told:
+        wal = sum(one.size_bytes for one in base.parcel.wal)
+        with base.parts.timed("replay WAL", wal) as told:
             feed = _feed(base, cluster, told)
             work = recovered(base.folder, base.programs, feed, at, is_kept=is_kept)
             found = stack.enter_context(work)
@@ -101,10 +101,10 @@ def recovered_base(
 
 
 def _feed(base: Base, cluster: ThrowAway, told: Callable[[int], None]) -> WalFeed:
-    """Return what gives the parcel's WAL. `told` hears how many files were asked for."""
+    """Return what gives the parcel's WAL. `told` hears how many stored bytes were asked for."""
     folder = base.folder / "wal"
     folder.mkdir(0o700)
-    cluster.own(base.folder, folder)
+    cluster.own(folder)
     by_name = {one.name: one for one in base.parcel.wal}
     asked = set[str]()
 
@@ -113,7 +113,7 @@ def _feed(base: Base, cluster: ThrowAway, told: Callable[[int], None]) -> WalFee
 
     def hear(name: str) -> None:
         asked.add(name)
-        told(len(asked))
+        told(sum(by_name[one].size_bytes for one in asked))
 
     return WalFeed(folder, list(by_name), fetch, cluster.own, hear)
 
@@ -161,7 +161,7 @@ def _unpack(base: Base, cluster: ThrowAway, told: Callable[[int], None]) -> None
         raise DamagedBackup(f"{sealed.key} is no whole archive, or cannot be written: {said}")
     if plain.sha256 != base.manifest.plain.sha256:
         raise DamagedBackup(f"{sealed.key} is not what its manifest says: another SHA-256.")
-    cluster.own(cluster.data, *cluster.data.rglob("*"))
+    cluster.own(base.folder, cluster.data, *cluster.data.rglob("*"))
 
 
 def _fetch(base: Base, sealed: Sealed, path: Path) -> None:

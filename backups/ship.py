@@ -57,6 +57,6 @@ def ship(spool: Path, store: Store, keys: Keyring) -> Shipped:
 
 
 def _encrypted(content: bytes, keys: Keyring) -> bytes:
-    sealed = io.BytesIO()
-    keys.encrypt(io.BytesIO(content), sealed.write, is_compressed=False)
-    return sealed.getvalue()
+    sealed = bytearray()
+    keys.encrypt(io.BytesIO(content), sealed.extend, is_compressed=False)
+    return bytes(sealed)
