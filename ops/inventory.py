@@ -3,25 +3,24 @@
     [fleet]             name, site, pings; optional: lab, time_servers, ping_rate_per_minute,
                         rate_exempt, most_connections, mail_server, mail_from
     [certificates]      optional: directory, email, dns; optional: authority
+    [backups]           optional: endpoint, region, bucket, recipients; optional: prefix,
+                        authority, lock_days
     [operators.NAME]    key
     [hosts.NAME]        role, data_center, address, address6, host_key; optional: public
 
 Only facts that do not change by themselves: who is primary is never in it.
 """
 
-import base64
-import binascii
-import ipaddress
-import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ops import parsing
 from ops.errors import InventoryError
 from ops.toml_lines import line_of, lines_of
-from provisioning.fleet import Certificates, Fleet, Host, Operator, Role
+from provisioning.fleet import Backups, Certificates, Fleet, Host, Operator
 
 
 def read_fleet(path: Path) -> Fleet:
@@ -35,11 +34,6 @@ def read_fleet(path: Path) -> Fleet:
     except tomllib.TOMLDecodeError as error:
         raise InventoryError(f"{path} is no TOML: {error}.") from None
     return _Reader(path, lines_of(text)).fleet(tables)
-
-
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
-_DOMAIN = re.compile(r"(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9-]{1,63}")
-_KEY_KINDS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "sk-ssh-ed25519@openssh.com", "ssh-rsa")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +52,13 @@ class _Reader:
         self._path, self._lines = path, lines
 
     def fleet(self, tables: Mapping[str, Any]) -> Fleet:
-        self._known_keys((), tables, ("fleet", "certificates", "hosts", "operators"))
+        self._known_keys((), tables, ("fleet", "certificates", "backups", "hosts", "operators"))
         values = self._table(("fleet",), tables.get("fleet"), _FLEET)
         if (certificates := tables.get("certificates")) is not None:
             read = self._table(("certificates",), certificates, _CERTIFICATES)
             values["certificates"] = Certificates(**read)
+        if (backups := tables.get("backups")) is not None:
+            values["backups"] = Backups(**self._table(("backups",), backups, _BACKUPS))
         operators = [Operator(**one) for one in self._named(tables, "operators", _OPERATOR)]
         hosts = [Host(**one) for one in self._named(tables, "hosts", _HOST)]
         self._no_address_twice(hosts)
@@ -75,7 +71,7 @@ class _Reader:
         if not isinstance(found, dict) or not found:
             raise self._refusal((kind,), f"no [{kind}.NAME] is there; describe at least one")
         for name in found:
-            if not _NAME.fullmatch(name):
+            if not parsing.is_name(name):
                 why = "a name has a-z, 0-9 and hyphens, and begins with a letter"
                 raise self._refusal((kind, name), f"{name!r} cannot be a name: {why}")
         return [
@@ -129,162 +125,39 @@ class _Reader:
         return InventoryError(f"{self._path}:{line_of(self._lines, where)}: {why}.")
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value or not value.isprintable():
-        raise ValueError("a line of text")
-    return value
-
-
-def _name(value: Any) -> str:
-    if not isinstance(value, str) or not _NAME.fullmatch(value):
-        raise ValueError("a word of a-z, 0-9 and hyphens")
-    return value
-
-
-def _domain(value: Any) -> str:
-    if not isinstance(value, str) or not _DOMAIN.fullmatch(value):
-        raise ValueError("a host name in lower case, as in still.example.org")
-    return value
-
-
-def _domains(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise ValueError("a list of host names")
-    return tuple(_domain(one) for one in value)
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("true or false")
-    return value
-
-
-def _whole(least: int, most: int) -> Callable[[Any], int]:
-    def parse(value: Any) -> int:
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            raise ValueError(f"a whole number from {least} to {most}")
-        return value
-
-    return parse
-
-
-def _networks(value: Any) -> tuple[str, ...]:
-    wanted = "a list of networks, as in 192.0.2.0/24 or 2001:db8::/64"
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise ValueError(wanted)
-    try:
-        return tuple(str(ipaddress.ip_network(one)) for one in value)
-    except ValueError:
-        raise ValueError(wanted) from None
-
-
-def _server(value: Any) -> str:
-    host, _, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
-    if not _DOMAIN.fullmatch(host) or not port.isdecimal() or not 0 < int(port) < 65_536:
-        raise ValueError("a host name and a port, as in mail.example.org:587")
-    return str(value)
-
-
-def _https(value: Any) -> str:
-    wanted = "an address that begins with https://"
-    if not isinstance(value, str) or not value.isprintable() or " " in value:
-        raise ValueError(wanted)
-    found = re.match(r"https://([^/:]+)(:\d+)?(/|\Z)", value)
-    if not found or not _DOMAIN.fullmatch(found[1]):
-        raise ValueError(wanted)
-    return value
-
-
-def _mail_address(value: Any) -> str:
-    local, _, domain = value.rpartition("@") if isinstance(value, str) else ("", "", "")
-    if not re.fullmatch(r"[\w.+-]+", local) or not _DOMAIN.fullmatch(domain):
-        raise ValueError("an e-mail address, as in stillhere@example.org")
-    return str(value)
-
-
-def _role(value: Any) -> Role:
-    try:
-        return Role(value)
-    except ValueError:
-        raise ValueError(f"one of {', '.join(Role)}") from None
-
-
-def _address(version: int) -> Callable[[Any], str]:
-    def parse(value: Any) -> str:
-        try:
-            address = ipaddress.ip_address(value) if isinstance(value, str) else None
-        except ValueError:
-            address = None
-        if address is None or address.version != version:
-            raise ValueError(f"one IPv{version} address")
-        # Reserved: also 255.255.255.255, and an IPv4 address that is dressed as IPv6.
-        if (
-            address.is_unspecified
-            or address.is_loopback
-            or address.is_multicast
-            or address.is_link_local
-            or address.is_reserved
-        ):
-            raise ValueError("an address that other hosts can reach")
-        return str(address)
-
-    return parse
-
-
-def _ssh_key(value: Any) -> str:
-    kind, _, rest = value.partition(" ") if isinstance(value, str) else ("", "", "")
-    body = rest.split(" ")[0]
-    try:
-        fields = _fields(base64.b64decode(body, validate=True))
-    except (binascii.Error, ValueError):
-        fields = []
-    if kind not in _KEY_KINDS or len(fields) < 2 or fields[0] != kind.encode():
-        raise ValueError(f"an SSH public key on one line, of the kind {' or '.join(_KEY_KINDS)}")
-    return f"{kind} {body}"
-
-
-def _host_key(value: Any) -> str:
-    if isinstance(value, str) and value.startswith("sk-"):
-        raise ValueError("a key of the host's own, not one on a person's token")
-    return _ssh_key(value)
-
-
-def _fields(body: bytes) -> list[bytes]:
-    """Return the fields of a key, each with its length before it; ValueError when one is cut."""
-    found = []
-    while body:
-        length, rest = int.from_bytes(body[:4]), body[4:]
-        if len(rest) < length:
-            raise ValueError("a part is missing")
-        found.append(rest[:length])
-        body = rest[length:]
-    return found
-
-
 _FLEET = {
-    "name": _Field(_name),
-    "site": _Field(_domain),
-    "pings": _Field(_domain),
-    "lab": _Field(_flag, False, is_required=False),
-    "time_servers": _Field(_domains, (), is_required=False),
-    "ping_rate_per_minute": _Field(_whole(1, 10**6), 1_200, is_required=False),
-    "rate_exempt": _Field(_networks, (), is_required=False),
-    "most_connections": _Field(_whole(100, 10**6), 8_000, is_required=False),
-    "mail_server": _Field(_server, "", is_required=False),
-    "mail_from": _Field(_mail_address, "", is_required=False),
+    "name": _Field(parsing.name),
+    "site": _Field(parsing.domain),
+    "pings": _Field(parsing.domain),
+    "lab": _Field(parsing.flag, False, is_required=False),
+    "time_servers": _Field(parsing.domains, (), is_required=False),
+    "ping_rate_per_minute": _Field(parsing.whole(1, 10**6), 1_200, is_required=False),
+    "rate_exempt": _Field(parsing.networks, (), is_required=False),
+    "most_connections": _Field(parsing.whole(100, 10**6), 8_000, is_required=False),
+    "mail_server": _Field(parsing.server, "", is_required=False),
+    "mail_from": _Field(parsing.mail_address, "", is_required=False),
 }
 _CERTIFICATES = {
-    "directory": _Field(_https),
-    "email": _Field(_mail_address),
-    "dns": _Field(_name),
-    "authority": _Field(_text, "", is_required=False),
+    "directory": _Field(parsing.https),
+    "email": _Field(parsing.mail_address),
+    "dns": _Field(parsing.name),
+    "authority": _Field(parsing.text, "", is_required=False),
 }
-_OPERATOR = {"key": _Field(_ssh_key)}
+_BACKUPS = {
+    "endpoint": _Field(parsing.endpoint),
+    "region": _Field(parsing.region),
+    "bucket": _Field(parsing.bucket),
+    "recipients": _Field(parsing.key_files),
+    "prefix": _Field(parsing.prefix, "", is_required=False),
+    "authority": _Field(parsing.text, "", is_required=False),
+    "lock_days": _Field(parsing.whole(0, 3_650), 0, is_required=False),
+}
+_OPERATOR = {"key": _Field(parsing.ssh_key)}
 _HOST = {
-    "role": _Field(_role),
-    "data_center": _Field(_name),
-    "address": _Field(_address(4)),
-    "address6": _Field(_address(6)),
-    "host_key": _Field(_host_key),
-    "public": _Field(_flag, False, is_required=False),
+    "role": _Field(parsing.role),
+    "data_center": _Field(parsing.name),
+    "address": _Field(parsing.address(4)),
+    "address6": _Field(parsing.address(6)),
+    "host_key": _Field(parsing.host_key),
+    "public": _Field(parsing.flag, False, is_required=False),
 }

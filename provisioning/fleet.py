@@ -50,6 +50,25 @@ class Certificates:
 
 
 @dataclass(frozen=True, slots=True)
+class Backups:
+    """Where backups go: an S3 service and a bucket, and who may decrypt them.
+
+    `recipients` are files of public keys beside the inventory, the drill's among them;
+    `authority`, too, the CA of the service ("": one that every system trusts).
+    `lock_days`: for how long each object is locked when it is written; 0 leaves that to
+    the bucket.
+    """
+
+    endpoint: str
+    region: str
+    bucket: str
+    recipients: tuple[str, ...]
+    prefix: str = ""
+    authority: str = ""
+    lock_days: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Fleet:
     """All servers and who looks after them. `lab`: no brakes, nothing asks.
 
@@ -72,6 +91,7 @@ class Fleet:
     mail_server: str = ""
     mail_from: str = ""
     certificates: Certificates | None = None
+    backups: Backups | None = None
 
     def of_role(self, role: Role) -> tuple[Host, ...]:
         """Return the hosts of a role in the order of the inventory."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from provisioning import renewal
+from provisioning import backups, renewal, reporting
 from provisioning.fleet import Fleet, Host, Machine, Role
 from provisioning.flows import NODE_METRICS, SSH, openings
 from provisioning.render import render
@@ -53,13 +53,14 @@ def resources(
         User("stillhere", home="/var/lib/stillhere-app"),
         # 1 for others: nginx has to see whether `maintenance` is there. No secret rests on it.
         Directory("/etc/stillhere", mode=0o751, group="stillhere"),
+        *reporting.resources(fleet, host, secrets),
         *_ssh(fleet, host),
         *_firewall(fleet, host),
         *_time(fleet, machine),
         *_updates(),
         *_journal(),
         *_kernel(),
-        *_figures(host),
+        *_figures(fleet, host),
         File(
             "/etc/stillhere/canary",
             secrets["canary"] + "\n",
@@ -132,10 +133,11 @@ def _kernel() -> tuple[Resource, ...]:
     )
 
 
-def _figures(host: Host) -> tuple[Resource, ...]:
+def _figures(fleet: Fleet, host: Host) -> tuple[Resource, ...]:
     path = "/etc/default/prometheus-node-exporter"
     address = f"{host.address}:{NODE_METRICS.port}"
+    textfiles = backups.FIGURES if host == backups.keeper(fleet) else ""
     return (
-        File(path, render("node-exporter", address=address)),
+        File(path, render("node-exporter", address=address, textfiles=textfiles)),
         Unit("prometheus-node-exporter.service", reads=(path,)),
     )

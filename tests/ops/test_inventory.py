@@ -7,13 +7,19 @@ import pytest
 from ops.errors import InventoryError
 from ops.fleets import find_fleet
 from ops.inventory import read_fleet
-from provisioning.fleet import Certificates, Role
+from provisioning.fleet import Backups, Certificates, Role
 from tests.ops.inventories import HOST_KEY, inventory
 
 CERTIFICATES = """[certificates]
 directory = "https://acme.example.org:14000/dir"
 email = "me@example.org"
 dns = "rfc2136"
+"""
+BACKUPS = """[backups]
+endpoint = "https://s3.example.org:8333"
+region = "eu-central-1"
+bucket = "still-backups"
+recipients = ["keys/ada.asc", "keys/drill.asc"]
 """
 HTTP = CERTIFICATES.replace("https:", "http:")
 
@@ -44,6 +50,43 @@ def test_where_certificates_come_from_is_read(tmp_path: Path) -> None:
     assert read_fleet(written(tmp_path, text)).certificates == Certificates(
         "https://acme.example.org:14000/dir", "me@example.org", "rfc2136"
     )
+
+
+def test_where_backups_go_is_read(tmp_path: Path) -> None:
+    assert read_fleet(written(tmp_path, inventory())).backups is None
+    more = 'prefix = "berlin/"\nauthority = "s3.pem"\nlock_days = 30\n'
+    text = inventory(changed={"[operators": f"{BACKUPS}{more}[operators"})
+    assert read_fleet(written(tmp_path, text)).backups == Backups(
+        "https://s3.example.org:8333", "eu-central-1", "still-backups",
+        ("keys/ada.asc", "keys/drill.asc"), "berlin/", "s3.pem", 30,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("https://s3", "s3", "an address without a path"),
+        (":8333", ":8333/bucket", "an address without a path"),
+        ("eu-central-1", "EU", "a region"),
+        ("still-backups", "sb", "a bucket's name"),
+        ('["keys/ada.asc", "keys/drill.asc"]', "[]", "a list of files of public keys"),
+        ("keys/ada.asc", "/etc/ada.asc", "a list of files of public keys"),
+        ("keys/ada.asc", "../ada.asc", "a list of files of public keys"),
+        ("keys/ada.asc", "keys/ada", "a list of files of public keys"),
+        ("keys/ada.asc", "others/drill.asc", "no two of one name"),
+        ("region", "regions", "regions is unknown in [backups]"),
+        ('bucket = "still-backups"\n', "", "[backups] has no bucket"),
+        ("[backups]", '[backups]\nprefix = "/x"', "the beginning of keys"),
+        ("[backups]", '[backups]\nprefix = "x"', "with a slash at its end"),
+        ("[backups]", "[backups]\nlock_days = -1", "from 0 to 3650"),
+    ],
+)
+def test_what_is_wrong_about_backups_is_named(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    assert old in BACKUPS
+    text = f"{BACKUPS.replace(old, new, 1)}[operators"
+    assert said in refusal(tmp_path, inventory(changed={"[operators": text}))
 
 
 @pytest.mark.parametrize(
