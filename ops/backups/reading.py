@@ -1,0 +1,60 @@
+"""The observer is asked what the bucket has: it alone may read it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ops.backups.listed import Known, Listed, listed
+from ops.errors import ChangeFailed, HostError, Locked, Refused
+from ops.reading import Sessions
+from provisioning.fleet import Fleet, Host, Role
+
+KEEPER, WRITER = "stillhere-drill", "postgres"  # accounts: on the observer, on database hosts
+LIST_SECONDS = 90  # longer than the agent waits for the program
+QUESTION = {"about": "backups", "account": KEEPER}
+
+
+def known_backups(sessions: Sessions, fleet: Fleet) -> Known:
+    """Return what the first observer that answers says; why none does; None without [backups]."""
+    if fleet.backups is None:
+        return None
+    said = "the fleet has no observer."
+    for host in fleet.of_role(Role.OBSERVER):
+        try:
+            return listed_by(sessions, host)
+        except (HostError, Locked) as error:  # whoever holds it is not in our way
+            said = str(error)
+    return said
+
+
+def listed_by(sessions: Sessions, observer: Host) -> Listed:
+    """Ask one observer. HostError when it does not answer, or cannot say."""
+    asked = {"backups": QUESTION}
+    said = sessions.of(observer).ask("examine", answer_seconds=LIST_SECONDS, questions=asked)
+    return understood(observer.name, said["answers"]["backups"])
+
+
+def understood(name: str, answer: Mapping[str, Any]) -> Listed:
+    """Return the values of an answer; ChangeFailed when the host could not tell."""
+    if "failed" in answer:
+        raise ChangeFailed(f"{name}: its backups could not be listed: {answer['failed']}")
+    if "lacks" in answer:
+        raise ChangeFailed(f"{name}: {answer['lacks']}")
+    try:
+        return listed(answer, answer["asked_at"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ChangeFailed(f"{name}: its list of backups is not understood: {error!r}.") from None
+
+
+def the_observer(sessions: Sessions, fleet: Fleet) -> Host:
+    """Return the first observer that answers. Refused when none does, or none has backups."""
+    if fleet.backups is None:
+        raise Refused(f"The fleet {fleet.name} has no [backups] in its inventory: docs/backups.md.")
+    said = "the fleet has no observer."
+    for host in fleet.of_role(Role.OBSERVER):
+        try:
+            sessions.of(host)
+        except HostError as error:
+            said = str(error)
+        else:
+            return host
+    raise Refused(f"No observer answers, and nobody else may read the bucket: {said}")
