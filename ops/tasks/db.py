@@ -24,6 +24,7 @@ from ops.deploy.telling import Telling
 from ops.errors import HostError, Refused
 from ops.fleets import find_fleet
 from ops.reading import LOOK_SECONDS, MOST_AT_ONCE, Sessions, sessions_with
+from ops.tasks.adopt import adopt  # noqa: F401 (a verb of `db`)
 from ops.tasks.failover import failover  # noqa: F401 (a verb of `db`)
 from ops.tasks.fleet import PENDING, speaking
 from provisioning.fleet import Fleet, Host, Role
