@@ -4,6 +4,7 @@
     {"ask": "begin_backups", ...}   -> {"is_new": ...}: in a unit of its own, stillhere-by-hand-VERB
     {"ask": "follow_backups", ...}  -> {"state", "status", "said", "offset", "out"}
     {"ask": "stop_backups", ...}    -> {}
+    {"ask": "start_backup_unit", ...}, "follow_backup_unit": a timer's unit, now
 
 A unit outlives the operator's line. What it says is in /run/stillhere-by-hand/VERB, for root
 alone: `said` its words, `out` its JSON. What it is given by stdin are keys: that file is gone
@@ -177,6 +178,30 @@ def stop_backups(verb: str, audit: str) -> dict[str, Any]:
     note(audit)
     subprocess.run(["systemctl", "stop", unit_of(verb)], capture_output=True, timeout=150)
     return {}
+
+
+def start_backup_unit(unit: str, audit: str) -> dict[str, Any]:
+    """Start what a timer starts, and do not wait. Failed when there is no such unit."""
+    note(audit)
+    run(["systemctl", "start", "--no-block", "--", timed(unit)], timeout=60)
+    return {}
+
+
+def follow_backup_unit(unit: str) -> dict[str, Any]:
+    """Return whether it is at work, how it ended, and its last words."""
+    facts = state_of(timed(unit))
+    asked = ["journalctl", f"--unit={unit}", "--since=-1h", "--lines=8", "--output=cat"]
+    said = subprocess.run([*asked, "--no-pager"], capture_output=True, timeout=30).stdout
+    is_running = facts["ActiveState"] in RUNNING
+    words = said.decode("utf-8", "replace").strip()[-MOST_SAID:]
+    return {"is_running": is_running, "result": facts["Result"], "words": words}
+
+
+def timed(unit: str) -> str:
+    """Return the name of a timer's unit. Failed for any other."""
+    if not re.fullmatch(r"stillhere-backup(-[a-z]+)?\.service", unit):
+        raise Failed(f"{unit} is no unit of backups.")
+    return unit
 
 
 def unit_of(verb: str) -> str:

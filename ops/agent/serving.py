@@ -31,7 +31,14 @@ import time
 from collections.abc import Callable
 from typing import Any, TextIO
 
-from ops.agent.backing_up import backups, begin_backups, follow_backups, stop_backups
+from ops.agent.backing_up import (
+    backups,
+    begin_backups,
+    follow_backup_unit,
+    follow_backups,
+    start_backup_unit,
+    stop_backups,
+)
 from ops.agent.balancing import haproxy
 from ops.agent.changing import change
 from ops.agent.clusters import cluster
@@ -175,4 +182,6 @@ ASKED: dict[str, Callable[..., dict[str, Any]]] = {
     "begin_backups": begin_backups,
     "follow_backups": follow_backups,
     "stop_backups": stop_backups,
+    "start_backup_unit": start_backup_unit,
+    "follow_backup_unit": follow_backup_unit,
 }
