@@ -1,4 +1,4 @@
-"""The observer is asked what the bucket has: it alone may read it."""
+"""The observer is asked what the bucket has: it alone may read it, the first one if there are more."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,20 +14,17 @@ QUESTION = {"about": "backups", "account": KEEPER}
 
 
 def known_backups(sessions: Sessions, fleet: Fleet) -> Known:
-    """Return what the first observer that answers says; why none does; None without [backups]."""
+    """Return what it says; why it says nothing; None for a fleet without [backups]."""
     if fleet.backups is None:
         return None
-    said = "the fleet has no observer."
-    for host in fleet.of_role(Role.OBSERVER):
-        try:
-            return listed_by(sessions, host)
-        except (HostError, Locked) as error:  # whoever holds it is not in our way
-            said = str(error)
-    return said
+    try:
+        return listed_by(sessions, the_observer(fleet))
+    except (HostError, Locked, Refused) as error:  # whoever holds it is not in our way
+        return str(error)
 
 
 def listed_by(sessions: Sessions, observer: Host) -> Listed:
-    """Ask one observer. HostError when it does not answer, or cannot say."""
+    """Ask the observer. HostError when it does not answer, or cannot say."""
     asked = {"backups": QUESTION}
     said = sessions.of(observer).ask("examine", answer_seconds=LIST_SECONDS, questions=asked)
     return understood(observer.name, said["answers"]["backups"])
@@ -45,16 +42,10 @@ def understood(name: str, answer: Mapping[str, Any]) -> Listed:
         raise ChangeFailed(f"{name}: its list of backups is not understood: {error!r}.") from None
 
 
-def the_observer(sessions: Sessions, fleet: Fleet) -> Host:
-    """Return the first observer that answers. Refused when none does, or none has backups."""
+def the_observer(fleet: Fleet) -> Host:
+    """Return the host that keeps the backups. Refused for a fleet that has none."""
     if fleet.backups is None:
         raise Refused(f"The fleet {fleet.name} has no [backups] in its inventory: docs/backups.md.")
-    said = "the fleet has no observer."
     for host in fleet.of_role(Role.OBSERVER):
-        try:
-            sessions.of(host)
-        except HostError as error:
-            said = str(error)
-        else:
-            return host
-    raise Refused(f"No observer answers, and nobody else may read the bucket: {said}")
+        return host
+    raise Refused(f"The fleet {fleet.name} has no observer: nobody may read its bucket.")

@@ -12,21 +12,19 @@ SUBJECT = "backups"
 
 
 def questions(fleet: Fleet, host: Host, _machines: Mapping[str, Machine]) -> Questions:
-    """Ask the observers, which alone may read the bucket."""
-    return {SUBJECT: QUESTION} if fleet.backups and host.role is Role.OBSERVER else {}
+    """Ask the observer that keeps them."""
+    is_asked = fleet.backups and host in fleet.of_role(Role.OBSERVER)[:1]
+    return {SUBJECT: QUESTION} if is_asked else {}
 
 
 def lines(seen: Seen) -> Iterator[Line]:
-    """Yield what the first observer that answers says; it is one bucket for all."""
+    """Yield what the observer says of the bucket, or why nobody knows."""
     if seen.fleet.backups is None:
         words = "the inventory has no [backups]: nothing is kept elsewhere (docs/backups.md)."
         yield Line(SUBJECT, FLEET, Level.NOTE, words)
         return
-    observers = list(seen.reached(Role.OBSERVER))
-    if not observers:
-        words = "no observer answers: whether a backup comes back is not known."
-        yield Line(SUBJECT, FLEET, Level.RED, words)
-    for host in observers[:1]:
+    keepers = seen.fleet.of_role(Role.OBSERVER)[:1]
+    for host in (host for host in seen.reached(Role.OBSERVER) if host in keepers):
         try:
             found = understood(host.name, seen.answer(host, SUBJECT))
         except ChangeFailed as error:
@@ -34,6 +32,9 @@ def lines(seen: Seen) -> Iterator[Line]:
             return
         for level, words in judged(found):
             yield Line(SUBJECT, FLEET, level, words)
+        return
+    words = "no observer answers: whether a backup comes back is not known."
+    yield Line(SUBJECT, FLEET, Level.RED, words)
 
 
 def judged(found: Listed) -> Iterator[tuple[Level, str]]:

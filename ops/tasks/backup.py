@@ -57,7 +57,7 @@ def now(_: Any, fleet: str = "", base: bool = False, json: bool = False) -> None
 def list_(_: Any, fleet: str = "", json: bool = False) -> None:
     """Show what the bucket has. Exit 0 when a recent one came back and all are good; else 1."""
     with _at_desk(fleet, "fab backup.list") as desk:
-        found = listed_by(desk.sessions, the_observer(desk.sessions, desk.fleet))
+        found = listed_by(desk.sessions, the_observer(desk.fleet))
         if json:
             rows = [{"id": one.id, "kind": one.kind, "host": one.host,
                      "started_at": one.started_at.isoformat(), "bytes": one.size_bytes,
@@ -81,7 +81,7 @@ def list_(_: Any, fleet: str = "", json: bool = False) -> None:
 def verify(_: Any, fleet: str = "", backup: str = "", json: bool = False) -> None:
     """Restore one on the observer, to see that it comes back. Exit 0 it does, 1 it does not."""
     with _at_desk(fleet, "fab backup.verify") as desk:
-        observer = the_observer(desk.sessions, desk.fleet)
+        observer = the_observer(desk.fleet)
         with desk.stopping.watched():
             said = drilling.verify(desk, observer, backup)
         _parts(desk, said)
@@ -93,7 +93,7 @@ def verify(_: Any, fleet: str = "", backup: str = "", json: bool = False) -> Non
 def drill(_: Any, fleet: str = "", json: bool = False) -> None:
     """Run tonight's restore drill now: the timer's own unit, whose check hears of it."""
     with _at_desk(fleet, "fab backup.drill") as desk:
-        observer = the_observer(desk.sessions, desk.fleet)
+        observer = the_observer(desk.fleet)
         with desk.stopping.watched():
             drilling.drill(desk, observer)
         found = listed_by(desk.sessions, observer)
@@ -127,7 +127,7 @@ def restore(
         for line in host_lines(nodes):
             desk.telling.say(f"  {line}")
         primary = desk.fleet.host(restoring.target(nodes).name)
-        observer = the_observer(desk.sessions, desk.fleet)
+        observer = the_observer(desk.fleet)
         known = listed_by(desk.sessions, observer)
         one = restoring.chosen(known, wanted)
         desk.telling.say(restoring.consequence(primary.name, one, known, wanted))
