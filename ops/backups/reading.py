@@ -1,4 +1,4 @@
-"""The observer is asked what the bucket has: it alone may read it, the first one if there are more."""
+"""The observer is asked what the bucket has: it alone may read it (the first, of several)."""
 
 from collections.abc import Mapping
 from typing import Any
