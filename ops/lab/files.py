@@ -7,24 +7,19 @@ can pin them before a host was ever reached.
 
 import base64
 import hashlib
+import json
 import secrets
 import shutil
 from pathlib import Path
 
 from ops.errors import LabError
-from ops.lab import cgroups, world
+from ops.lab import object_store, vault, world
 from ops.lab.authority import make_pair
-from ops.lab.machine import must, run
+from ops.lab.machine import must
 from ops.lab.plan import HOSTS, Lab, LabHost
 
-VAULT_NAMES = (
-    "database_password_app",
-    "database_password_replication",
-    "secret_key",
-    "metrics_token",
-    "canary",  # found anywhere but in the vault, a secret has leaked
-)
-# Beside the inventory: the key by which the zone is changed, and who vouches for the ACME server.
+# Beside the inventory: the key by which the zone is changed, and who vouches for the ACME server
+# and for S3.
 _ZONE_KEY = "zone-key"
 _AUTHORITY = "acme-authority.pem"
 
@@ -35,11 +30,12 @@ def write_fleet(lab: Lab) -> None:
     _make_key(lab.home / "id_ed25519", f"{lab.fleet} operator")
     if not (lab.home / _ZONE_KEY).exists():
         _write(lab.home / _ZONE_KEY, base64.b64encode(secrets.token_bytes(32)).decode())
+    object_store.write_credentials(lab)
     for host in HOSTS:
         _make_key(_host_key(lab, host), host.name)
         _furnish(lab, host)
     if not (lab.home / "vault.toml.gpg").exists():
-        _write_vault(lab)
+        vault.write(lab, _zone_access(lab))
     # The inventory is last: a task that finds it finds the rest.
     _write(lab.home / "known_hosts", known_hosts(lab))
     _write(lab.home / "inventory.toml", inventory(lab))
@@ -47,10 +43,7 @@ def write_fleet(lab: Lab) -> None:
 
 def remove(lab: Lab) -> None:
     """Remove all that the lab has on disk, and gpg's agent with it."""
-    gnupg = lab.home / "gnupg"
-    if gnupg.exists():
-        run(["gpgconf", "--homedir", str(gnupg), "--kill", "all"])
-        run(["gpgconf", "--homedir", str(gnupg), "--remove-socketdir"])
+    vault.forget_agents(lab)
     try:
         if lab.home.exists():
             shutil.rmtree(lab.home)
@@ -82,6 +75,7 @@ def inventory(lab: Lab) -> str:
         'dns = "rfc2136"',
         f'authority = "{_AUTHORITY}"',
         "",
+        *_backups(),
         "[operators.lab]",
         f'key = "{_public(lab.home / "id_ed25519")} lab"',
     ]
@@ -98,6 +92,20 @@ def inventory(lab: Lab) -> str:
                 f'host_key = "{_public(_host_key(lab, host))}"',
             ]
     return "\n".join(lines) + "\n"
+
+
+def _backups() -> tuple[str, ...]:
+    return (
+        "[backups]",
+        f'endpoint = "{world.S3_ENDPOINT}"',
+        f'region = "{object_store.REGION}"',
+        f'bucket = "{object_store.BUCKET}"',
+        f'prefix = "{object_store.PREFIX}"',
+        f"recipients = {json.dumps(vault.RECIPIENTS)}",
+        f'authority = "{_AUTHORITY}"',
+        f"lock_days = {object_store.LOCK_DAYS}",
+        "",
+    )
 
 
 def known_hosts(lab: Lab) -> str:
@@ -133,10 +141,12 @@ def _furnish(lab: Lab, host: LabHost) -> None:
     if (upper / "root").exists():
         return
     # The world's first: that a home of root's is there says that all the rest is.
+    if host.name == "world":
+        _copy_program(object_store.program(), upper / object_store.PROGRAM)
     for name, text in (_world_files(lab, host) | host_files(lab, host)).items():
         mode = 0o600 if name.startswith("root/") else 0o644
         _write(upper / name, text, mode)
-    for folder in ("", "etc", "etc/ssh", "etc/systemd/system"):
+    for folder in ("", "etc", "etc/ssh", "etc/systemd/system", "usr", "usr/local", "usr/local/bin"):
         if (upper / folder).exists():
             (upper / folder).chmod(0o755)
 
@@ -148,6 +158,12 @@ def _world_files(lab: Lab, host: LabHost) -> dict[str, str]:
     pair = make_pair(f"{host.name}.{world.ZONE}")
     _write(lab.home / _AUTHORITY, pair.authority)
     return world.files(lab, _zone_key(lab), pair)
+
+
+def _copy_program(program: Path, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(program, path)
+    path.chmod(0o755)
 
 
 def _zone_key(lab: Lab) -> str:
@@ -169,25 +185,6 @@ def _make_key(path: Path, comment: str) -> None:
 def _public(key: Path) -> str:
     """Return the public half without its comment."""
     return " ".join(key.with_name(f"{key.name}.pub").read_text("utf-8").split()[:2])
-
-
-def _write_vault(lab: Lab) -> None:
-    gnupg = lab.home / "gnupg"
-    shutil.rmtree(gnupg, ignore_errors=True)
-    gnupg.mkdir(mode=0o700)
-    gpg = ["gpg", "--homedir", str(gnupg), "--batch", "--quiet", "--no-tty"]
-    name = f"{lab.fleet} <{lab.fleet}@stillhere.test>"
-    # In the lab's cgroup, since gpg leaves an agent running.
-    cgroup = cgroups.made(lab, "gnupg")
-    make = [*gpg, "--passphrase", "", "--quick-generate-key", name, "future-default", "", "never"]
-    must(cgroups.inside(cgroup, make), timeout_seconds=60)
-    text = "".join(f'{name} = "{secrets.token_urlsafe(48)}"\n' for name in VAULT_NAMES)
-    text += "".join(f'{name} = "{value}"\n' for name, value in _zone_access(lab).items())
-    vault = lab.home / "vault.toml.gpg"
-    encrypt = [*gpg, "--recipient", name, "--output", f"{vault}.new", "--yes", "--encrypt"]
-    must(cgroups.inside(cgroup, encrypt), stdin=text, timeout_seconds=60)
-    vault.with_name(f"{vault.name}.new").chmod(0o600)
-    vault.with_name(f"{vault.name}.new").rename(vault)
 
 
 def _zone_access(lab: Lab) -> dict[str, str]:

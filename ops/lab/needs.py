@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ops.errors import LabError
-from ops.lab import cgroups
+from ops.lab import cgroups, object_store
 from ops.lab.machine import ENVIRONMENT, run
 from ops.lab.plan import Lab
 
@@ -34,6 +34,8 @@ def check(lab: Lab) -> None:
     if missing:
         why = f"The lab needs packages that are not here: {', '.join(missing)}"
         raise LabError(f"{why}. As root: apt-get install {' '.join(missing)}")
+    if not object_store.program().exists():
+        raise LabError(f"{object_store.program()}, the lab's S3, is missing: make setup gets it.")
     cgroup = cgroups.top(lab).parent
     if not (cgroup / "cgroup.procs").exists() or not os.access(cgroup, os.W_OK):
         raise LabError(f"The cgroup2 at {cgroup} cannot be written, and the lab needs it.")

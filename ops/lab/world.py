@@ -1,9 +1,10 @@
-"""The rest of the world, on one host of the lab: names, certificates, somebody who gets mail.
+"""The rest of the world, on one host of the lab: names, certificates, S3, who gets mail.
 
 knot       authoritative for stillhere.test; the key of ops/lab/files may change records (RFC 2136)
 pebble     an ACME server, https://world.stillhere.test:14000/dir; validates by DNS-01 at knot
 mail       port 25: each message becomes a file below MAIL
 http       port 80: each request becomes a line of REQUESTS
+s3         https://world.stillhere.test:8333, one bucket: ops/lab/object_store
 
 Its units lie in the host before it is first switched on, and install by themselves
 what they need: `fab lab.up` waits until they have.
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ops.errors import LabError
-from ops.lab import hosts
+from ops.lab import hosts, object_store
 from ops.lab.authority import Pair
 from ops.lab.plan import HOSTS, Lab, LabHost
 
@@ -23,6 +24,7 @@ KEY_NAME = "fleet"
 KEY_ALGORITHM = "hmac-sha256"
 ACME_PORT = 14_000
 ROOTS_PORT = 15_000  # pebble's own CA, by https: /roots/0, /intermediates/0
+S3_ENDPOINT = f"https://world.{ZONE}:{object_store.PORT}"
 ACME_DIRECTORY = f"https://world.{ZONE}:{ACME_PORT}/dir"
 MAIL = "/var/lib/sink/mail"
 REQUESTS = "/var/lib/sink/requests.jsonl"
@@ -77,14 +79,16 @@ def files(lab: Lab, key: str, pair: Pair) -> dict[str, str]:
     texts = {
         f"{_CONFIG}/knot.conf": knot_conf(key),
         f"{_CONFIG}/pebble.json": pebble_json(),
-        f"{_CONFIG}/pebble.crt": pair.certificate,
-        f"{_CONFIG}/pebble.key": pair.key,
+        f"{_CONFIG}/world.crt": pair.certificate,
+        f"{_CONFIG}/world.key": pair.key,
+        f"{_CONFIG}/authority.pem": pair.authority,
         f"{_CONFIG}/install": _INSTALL,
         f"{_DATA}/{ZONE}.zone": zone(lab),
         **{
             f"{_PROGRAMS}/{name}": (here / name).read_text("utf-8")
             for name in ("mail_sink.py", "http_sink.py")
         },
+        **object_store.files(lab, _CONFIG, f"world.{ZONE}"),
         **{f"/etc/systemd/system/{name}": text for name, text in _units()},
     }
     return {path.lstrip("/"): text for path, text in texts.items()}
@@ -140,8 +144,8 @@ def pebble_json() -> str:
     values = {
         "listenAddress": f"[::]:{ACME_PORT}",
         "managementListenAddress": f"[::]:{ROOTS_PORT}",
-        "certificate": f"{_CONFIG}/pebble.crt",
-        "privateKey": f"{_CONFIG}/pebble.key",
+        "certificate": f"{_CONFIG}/world.crt",
+        "privateKey": f"{_CONFIG}/world.key",
         "httpPort": 80,
         "tlsPort": 443,
         "ocspResponderURL": "",
@@ -162,10 +166,13 @@ def _addresses(lab: Lab, name: str, them: list[LabHost]) -> Iterator[str]:
 
 def _units() -> Iterator[tuple[str, str]]:
     names = [f"stillhere-world-{name}.service" for name, *_ in _SERVICES]
-    all_of_them = " ".join(names)
+    s3 = "stillhere-world-s3.service"
+    all_of_them = " ".join((*names, s3))
     yield _TARGET, f"[Unit]\nRequires={all_of_them}\nAfter={all_of_them}\n"
     yield "knot.service", ""  # empty, it masks the package's own
     yield "multi-user.target.d/world.conf", f"[Unit]\nWants={_TARGET}\n"
+    pair = (f"{_CONFIG}/world.crt", f"{_CONFIG}/world.key")
+    yield s3, object_store.unit(_CONFIG, f"{_DATA}/s3", pair)
     install = f"Type=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh {_CONFIG}/install\n"
     yield "stillhere-world-packages.service", f"[Service]\n{install}"
     first = "stillhere-world-packages.service"

@@ -75,7 +75,7 @@ def copied(fleet: Fleet, folder: Path, old: str, new: str) -> str:
     """Return the path of a changed copy of the inventory, with what lies beside it."""
     copy = folder / "fleet.toml"
     copy.write_text(fleet.path.read_text("utf-8").replace(old, new), "utf-8")
-    for name in ("vault.toml.gpg", "gnupg", "id_ed25519", "acme-authority.pem"):
+    for name in ("vault.toml.gpg", "gnupg", "id_ed25519", "acme-authority.pem", "keys"):
         (folder / name).symlink_to(fleet.path.with_name(name))
     return str(copy)
 

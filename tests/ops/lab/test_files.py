@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.lab import files
+from ops.lab import files, vault
 from ops.lab.plan import HOSTS, Lab
 
 
@@ -42,6 +42,9 @@ def test_what_a_host_gets_lets_the_operator_in_and_asks_the_world_for_names(plan
     assert given["etc/resolv.conf"] == f"nameserver {planned.address(planned.host('world'))}\n"
 
 
+BACKUP_SECRETS = ("backup_writer_secret", "backup_keeper_secret", "backup_drill_passphrase")
+
+
 @pytest.mark.lab
 def test_everything_that_was_written_is_for_root_alone(lab: Lab) -> None:
     names = ["inventory.toml", "id_ed25519", "known_hosts", "vault.toml.gpg"]
@@ -57,8 +60,9 @@ def test_the_vault_opens_with_the_throw_away_key_and_asks_nothing(lab: Lab) -> N
         [*gpg, str(lab.home / "vault.toml.gpg")], timeout=30, text=True
     )
     secrets = tomllib.loads(opened)
-    assert {name for name in secrets if not name.startswith("dns_")} == set(files.VAULT_NAMES)
-    made = [secrets[name] for name in (*files.VAULT_NAMES, "dns_rfc2136_tsig_secret")]
+    own = {name for name in secrets if not name.startswith(("dns_", "backup_"))}
+    assert own == set(vault.NAMES)
+    made = [secrets[name] for name in (*vault.NAMES, "dns_rfc2136_tsig_secret", *BACKUP_SECRETS)]
     assert len(set(made)) == len(made)
     assert min(map(len, made)) >= 32
 

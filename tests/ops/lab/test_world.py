@@ -3,11 +3,12 @@
 import email
 import json
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from ops.lab import hosts, world
+from ops.lab import hosts, object_store, world
 from ops.lab.plan import HOSTS, Lab
 from tests.ops.rehearsal import Rehearsal
 
@@ -93,13 +94,40 @@ def test_the_acme_server_shows_a_certificate_of_the_labs_own_authority(
     assert subprocess.run(ask, capture_output=True, timeout=20, check=False).returncode == 60
 
 
+def test_backups_are_stored_by_one_who_can_neither_read_nor_delete_them(lab: Lab) -> None:
+    def asked(who: str, verb: str, key: str, *more: str) -> str:
+        """Return the status of a request from here, as one of the three."""
+        user = ":".join(object_store.credentials(lab, who))
+        url = f"{world.S3_ENDPOINT}/{object_store.BUCKET}/{key}"
+        where = f"world.{world.ZONE}:{object_store.PORT}:{lab.address(lab.host('world'))}"
+        ask = ["curl", "-sS", "-m", "10", "--resolve", where, "--config", "-", "-X", verb, *more]
+        ask += ["--cacert", str(lab.home / "acme-authority.pem"), "-o", "/dev/null"]
+        ask += ["--aws-sigv4", f"aws:amz:{object_store.REGION}:s3", "-w", "%{http_code}", url]
+        return subprocess.run(
+            ask, input=f'user = "{user}"\n', capture_output=True, text=True, timeout=20, check=True
+        ).stdout
+
+    key = f"{object_store.PREFIX}dumps/one"
+    locked = datetime.now(UTC) + timedelta(hours=1)
+    lock = ["-H", "x-amz-object-lock-mode: COMPLIANCE"]
+    lock += ["-H", f"x-amz-object-lock-retain-until-date: {locked:%Y-%m-%dT%H:%M:%SZ}"]
+    assert asked(object_store.WRITER, "PUT", key, "--data-binary", "one", *lock) == "200"
+    refused = {verb: asked(object_store.WRITER, verb, key) for verb in ("GET", "DELETE")}
+    assert refused == {"GET": "403", "DELETE": "403"}
+    assert asked(object_store.WRITER, "PUT", "dumps/one", "--data-binary", "one") == "403"
+    assert asked(object_store.KEEPER, "GET", key) == "200"
+    assert asked(object_store.KEEPER, "PUT", key, "--data-binary", "two") == "403"
+    record = f"{object_store.PREFIX}verified/dumps/one.json"
+    assert asked(object_store.KEEPER, "PUT", record, "--data-binary", "{}") == "200"
+
+
 def test_the_world_is_there_again_after_its_power_was_cut(
     troubled_lab: Lab, rehearsal: Rehearsal
 ) -> None:
     rehearsal.kill("world")
     rehearsal.start("world")  # waits for its services, too
     listening = rehearsal.run("world", ["ss", "-Hltn"])
-    for port in (25, 53, 80, world.ACME_PORT):
+    for port in (25, 53, 80, world.ACME_PORT, object_store.PORT):
         assert f":{port} " in listening
 
 
