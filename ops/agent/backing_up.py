@@ -132,6 +132,8 @@ def properties(folder: str, seconds: int) -> list[str]:
         f"WorkingDirectory={os.path.realpath(CURRENT)}",
         f"RuntimeMaxSec={seconds}",
         "RemainAfterExit=yes",
+        "KillMode=mixed",  # the end is told to it alone: it stops what it has started
+        "TimeoutStopSec=60",
         f"StandardInput=file:{folder}/in",
         f"StandardOutput=append:{folder}/out",
         f"StandardError=append:{folder}/said",

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ops.backups.reading import KEEPER
 from ops.backups.running import Job, ran
 from ops.deploy.desk import Desk
 from ops.errors import ChangeFailed
+from provisioning.backups import KEEPER
 from provisioning.fleet import Host
 
 UNIT = "stillhere-backup-verify.service"

@@ -6,9 +6,9 @@ from typing import Any
 from ops.backups.listed import Known, Listed, listed
 from ops.errors import ChangeFailed, HostError, Locked, Refused
 from ops.reading import Sessions
+from provisioning.backups import KEEPER
 from provisioning.fleet import Fleet, Host, Role
 
-KEEPER, WRITER = "stillhere-drill", "postgres"  # accounts: on the observer, on database hosts
 LIST_SECONDS = 90  # longer than the agent waits for the program
 QUESTION = {"about": "backups", "account": KEEPER}
 

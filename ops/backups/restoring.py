@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ops.backups.listed import Backup, Listed, ago
-from ops.backups.reading import KEEPER, WRITER
 from ops.backups.running import Job, answered, ran
 from ops.backups.unlocking import unlocked
 from ops.databases.judging import sized, the_primary
 from ops.databases.node import Node
 from ops.deploy.desk import Desk
 from ops.errors import Refused
+from provisioning.backups import KEEPER, WRITER
 from provisioning.dsn import DATABASE
 from provisioning.fleet import Host
 

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ops.backups.reading import WRITER
 from ops.backups.running import Job, ran
 from ops.databases.judging import the_primary
 from ops.databases.node import Node
 from ops.deploy.desk import Desk
 from ops.errors import Refused
+from provisioning.backups import WRITER
 
 Nodes = Mapping[str, Node | str]
 
