@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ops.backups.running import Job, ran
+from ops.backups.running import Ended, Job, tried
 from ops.deploy.desk import Desk
 from ops.errors import ChangeFailed
 from provisioning.backups import KEEPER
@@ -12,21 +12,24 @@ from provisioning.fleet import Host
 UNIT = "stillhere-backup-verify.service"
 
 
-def verify(desk: Desk, observer: Host, backup: str) -> dict[str, Any]:
-    """Have the observer restore one, "" for the newest; return what it says of it.
+def verify(desk: Desk, observer: Host, backup: str) -> Ended:
+    """Have the observer restore one, "" for the newest, and return what it says of it.
 
-    ChangeFailed with its words when it does not come back.
+    One that is named may be old. ChangeFailed when it could not be tried to the end.
     """
-    words = ("verify", "--json", *(["--backup", backup] if backup else []))
+    words = ("verify", "--json", *(["--backup", backup, "--any-age"] if backup else []))
     with desk.telling.step("verify", observer.name) as step:
-        said = ran(desk, observer, Job(words, KEEPER, may_join=not backup))
-        step.words = f"{said['id']} came back" if "id" in said else "it came back"
-    return said
+        ended = tried(desk, observer, Job(words, KEEPER, may_join=not backup))
+        if not ended.answer:
+            raise ChangeFailed(f"{observer.name}: backups verify:\n{ended.words}")
+        verdict = "came back" if not ended.status else "DOES NOT COME BACK"
+        step.words = f"{ended.answer['backup']} {verdict}"
+    return ended
 
 
 def parts(said: Mapping[str, Any]) -> list[str]:
     """Return a line for each part of what was done, and how long it took. Pure."""
-    seconds = said.get("seconds")
+    seconds = said.get("seconds_by_part", said.get("seconds"))
     if not isinstance(seconds, Mapping):
         return []
     return [f"  {name:<16} {float(value):8.1f} s" for name, value in seconds.items()]

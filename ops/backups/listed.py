@@ -18,7 +18,8 @@ _TITLE = ("BACKUP", "KIND", "FROM", "BEGUN", "SIZE", "PLAIN", "CAME BACK")
 class Backup:
     """One backup. `trouble` is why it is of no use, as far as the bucket shows that.
 
-    `verified_at`: when a drill has restored it. All times are aware and UTC.
+    `verified_at`: when a drill has restored it. All times are aware and UTC. Of one whose
+    manifest is missing nothing more is known than its name and beginning: "" and 0.
     """
 
     id: str
@@ -73,11 +74,11 @@ def _backup(one: Mapping[str, Any]) -> Backup:
     return Backup(
         str(one["id"]),
         str(one["kind"]),
-        str(one["engine"]),
-        str(one["host"]),
+        str(one["engine"] or ""),
+        str(one["host"] or ""),
         _time(one["started_at"]),
-        int(one["bytes"]),
-        int(one["plain_bytes"]),
+        int(one["bytes"] or 0),
+        int(one["plain_bytes"] or 0),
         _time(verified_at) if verified_at else None,
         str(one["trouble"]),
     )
@@ -159,7 +160,7 @@ def _row(one: Backup) -> tuple[str, ...]:
     return (
         one.id,
         one.kind,
-        one.host,
+        one.host or "-",
         f"{one.started_at:%Y-%m-%d %H:%M} UTC",
         sized(one.size_bytes),
         sized(one.plain_bytes),

@@ -4,6 +4,7 @@ It runs in a unit of its own there. So it goes on when our line breaks, and we f
 again over a new one; Ctrl-C ends it.
 """
 
+import contextlib
 import json
 import time
 from dataclasses import dataclass, field
@@ -38,10 +39,27 @@ class Job:
         return self.words[0]
 
 
-def ran(desk: Desk, host: Host, job: Job) -> dict[str, Any]:
-    """Run it, show what it says, return its JSON; {} when it says none.
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How it has ended: `answer` is its JSON, {} when it says none; `words` are its last lines."""
 
-    ChangeFailed with its last words when it fails, Stopped when the operator ends it.
+    status: int
+    answer: dict[str, Any]
+    words: str
+
+
+def ran(desk: Desk, host: Host, job: Job) -> dict[str, Any]:
+    """Run it and return its JSON. ChangeFailed with its last words when it fails; see `tried`."""
+    ended = tried(desk, host, job)
+    if ended.status:
+        raise ChangeFailed(_failed(host, job.verb, ended.status, ended.words))
+    return ended.answer
+
+
+def tried(desk: Desk, host: Host, job: Job) -> Ended:
+    """Run it, show what it says, and return how it ends. Stopped when the operator ends it.
+
+    ChangeFailed when nobody knows how: it was ended by somebody else.
     """
     said = desk.of(host).ask(
         "begin_backups",
@@ -74,7 +92,7 @@ def answered(desk: Desk, host: Host, account: str, words: list[str]) -> str:
         seconds=SHORT_SECONDS,
     )
     if said["status"]:
-        raise ChangeFailed(_failed(host, words[0], said["status"], said["said"].splitlines()))
+        raise ChangeFailed(_failed(host, words[0], said["status"], said["said"]))
     out: str = said["out"]
     return out
 
@@ -86,7 +104,7 @@ def _meet(desk: Desk, host: Host, job: Job) -> None:
     desk.telling.say(f"  {words} This follows it.")
 
 
-def _followed(desk: Desk, host: Host, verb: str) -> dict[str, Any]:
+def _followed(desk: Desk, host: Host, verb: str) -> Ended:
     offset, lines, rest = 0, list[str](), ""
     deadline = time.monotonic() + AWAY_SECONDS
     while True:
@@ -106,7 +124,7 @@ def _followed(desk: Desk, host: Host, verb: str) -> dict[str, Any]:
         if lines:
             desk.telling.progress(f"  {host.name}  {lines[-1]}")
         if said["state"] == "ended":
-            return _ended(host, verb, said, [*lines, rest])
+            return Ended(said["status"], _parsed(said["out"]), "\n".join([*lines, rest]).strip())
         if said["state"] == "none":
             raise ChangeFailed(f"{host.name}: backups {verb} was ended there by somebody.")
         desk.stopping.check()
@@ -114,22 +132,18 @@ def _followed(desk: Desk, host: Host, verb: str) -> dict[str, Any]:
             desk.stopping.pause(PAUSE_SECONDS)
 
 
-def _ended(host: Host, verb: str, said: dict[str, Any], lines: list[str]) -> dict[str, Any]:
-    if said["status"]:
-        raise ChangeFailed(_failed(host, verb, said["status"], lines))
-    if not said["out"].strip():
-        return {}
-    try:
-        answer = json.loads(said["out"])
-    except ValueError:
-        raise ChangeFailed(f"{host.name}: backups {verb} is done, and says no JSON.") from None
-    return answer if isinstance(answer, dict) else {}
+def _parsed(out: str) -> dict[str, Any]:
+    """Return its answer; {} for none, which it has when there was nothing to do."""
+    with contextlib.suppress(ValueError):
+        answer = json.loads(out)
+        if isinstance(answer, dict):
+            return answer
+    return {}
 
 
-def _failed(host: Host, verb: str, status: int, lines: list[str]) -> str:
-    words = "\n".join(line for line in lines if line.strip()) or "it said nothing"
+def _failed(host: Host, verb: str, status: int, words: str) -> str:
     how = "was ended" if status < 0 else f"fails with {status}"
-    return f"{host.name}: backups {verb} {how}:\n{words}"
+    return f"{host.name}: backups {verb} {how}:\n{words or 'it said nothing'}"
 
 
 def _stop(desk: Desk, host: Host, verb: str) -> None:

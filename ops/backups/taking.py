@@ -28,10 +28,13 @@ def who_takes(nodes: Nodes) -> str:
 
 
 def take(desk: Desk, name: str, *, is_base: bool) -> dict[str, Any]:
-    """Have a host take it, and return what it says of it. ChangeFailed, Stopped."""
+    """Have a host take it, and return its manifest. ChangeFailed, Stopped.
+
+    {} when it says that another host is to take it: a standby has come since we looked.
+    """
     words = ("run", "--json", *(["--base"] if is_base else []))
     what = "base backup" if is_base else "dump"
     with desk.telling.step(what, name) as step:
         said = ran(desk, desk.fleet.host(name), Job(words, WRITER, may_join=True))
-        step.words = str(said.get("id") or "")
+        step.words = str(said.get("id") or "nothing to do: its standby takes the backups")
     return said

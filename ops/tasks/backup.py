@@ -83,10 +83,13 @@ def verify(_: Any, fleet: str = "", backup: str = "", json: bool = False) -> Non
     with _at_desk(fleet, "fab backup.verify") as desk:
         observer = the_observer(desk.fleet)
         with desk.stopping.watched():
-            said = drilling.verify(desk, observer, backup)
-        _parts(desk, said)
+            ended = drilling.verify(desk, observer, backup)
+        _parts(desk, ended.answer)
         if json:
-            desk.telling.data(json_format.dumps(said, indent=2))
+            desk.telling.data(json_format.dumps(ended.answer, indent=2))
+        if ended.status:
+            desk.telling.trouble(ended.words)
+            raise Exit(code=1)
 
 
 @task(help=_FLEET, auto_shortflags=False)

@@ -69,6 +69,15 @@ def test_the_table_has_a_row_for_each_with_what_became_of_it() -> None:
     assert listed.troubles(found) == ["20261121T060000Z-1a2b3c: its object is missing"]
 
 
+def test_of_one_without_a_manifest_only_its_trouble_is_known() -> None:
+    bare = {"engine": None, "host": None, "bytes": None, "plain_bytes": None}
+    found = bucket(one(1, **bare, trouble="no manifest"), one(2))
+    assert listed.table(found.backups)[-1][2:] == (
+        "-", "2026-11-22 11:00 UTC", "0 B", "0 B", "useless"
+    )  # fmt: skip
+    assert listed.troubles(found) == ["20261122T110000Z-1a2b3c: no manifest"]
+
+
 def test_programs_are_told_times_with_their_zone() -> None:
     assert listed.newest_as_json(bucket(one(3))) == {
         "id": "20261122T090000Z-1a2b3c",
