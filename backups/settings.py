@@ -98,6 +98,7 @@ def path_of(named: str | None, environment: Mapping[str, str] = os.environ) -> P
 
 def read_settings(path: Path) -> Settings:
     """Return the settings in that file. SettingsError names what is wrong."""
+    path = path.absolute()
     settings = _record(Settings, _toml(path), path, "")
     kind = settings.source.kind
     if kind not in {"postgresql", "sqlite"}:

@@ -9,7 +9,7 @@ an object: everything else is stored with If-None-Match.
 import base64
 import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -31,6 +31,7 @@ ATTEMPTS = 5
 _NOT_THERE = {"404", "NoSuchKey", "NoSuchUpload", "NoSuchVersion", "NotFound"}
 _REFUSED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ObjectLocked"}
 _SKEWED = {"RequestTimeTooSkewed", "RequestExpired"}
+_UNKNOWN = {"NotImplemented", "501"}
 _THERE = {"412", "PreconditionFailed"}
 
 
@@ -69,10 +70,27 @@ class Store:
 
     def put(self, key: str, body: bytes, *, is_new: bool = True) -> None:
         """Store a small object. AlreadyStored when there is one and this has to be new."""
-        condition = {"IfNoneMatch": "*"} if is_new else {}
-        arguments = self.place(key) | condition | self.lock() | {"ContentMD5": digest(body)}
+        arguments = self.place(key) | self.lock() | {"Body": body, "ContentMD5": digest(body)}
         with answers(key):
-            self.client.put_object(Body=body, **arguments)
+            if is_new:
+                self.unless_there(self.client.put_object, **arguments)
+            else:
+                self.client.put_object(**arguments)
+
+    def unless_there(self, verb: Callable[..., Any], **arguments: Any) -> None:
+        """Store something where nothing is yet; the store answers 412 otherwise.
+
+        Some stores know no condition and say so. There a key that is used twice is
+        replaced: ours name a moment and chance, or their own content.
+        """
+        from botocore.exceptions import ClientError
+
+        try:
+            verb(IfNoneMatch="*", **arguments)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") not in _UNKNOWN:
+                raise
+            verb(**arguments)
 
     def read(self, key: str, most_bytes: int = 2**20) -> bytes:
         """Return a small object's content. StoreError when it is larger than that."""
