@@ -1,0 +1,68 @@
+"""What can go wrong with a backup. Each message says what, which, why and what to do.
+
+BackupError
+    SettingsError       the settings, or a file that they name, are wrong
+    RecipientError      a public key is missing, unusable or expired
+    SourceError         the database cannot be read, or its dump did not end well
+    EncryptionError     gpg did not end well
+    ManifestError       a manifest is not what one looks like
+    StoreError          S3 did not do what was asked
+        StoreRefused    these credentials may not, or a lock holds the object
+        StoreSilent     nobody answers there, or not in time
+        NotStored       there is no such object
+        AlreadyStored   there is one already
+    Busy                another run is at it
+    Interrupted         somebody ended this run
+"""
+
+
+class BackupError(Exception):
+    """Something that an operator has to know; never a secret in it."""
+
+
+class SettingsError(BackupError):
+    """Settings that cannot be used."""
+
+
+class RecipientError(BackupError):
+    """A key that nobody can encrypt for."""
+
+
+class SourceError(BackupError):
+    """The database that is to be backed up."""
+
+
+class EncryptionError(BackupError):
+    """What gpg made is not to be used."""
+
+
+class ManifestError(BackupError):
+    """A manifest that cannot be believed."""
+
+
+class StoreError(BackupError):
+    """S3, or the way to it."""
+
+
+class StoreRefused(StoreError):
+    """These credentials may not do that, or not yet."""
+
+
+class StoreSilent(StoreError):
+    """No answer, or none in time."""
+
+
+class NotStored(StoreError):
+    """No object has that key."""
+
+
+class AlreadyStored(StoreError):
+    """An object has that key, and stays."""
+
+
+class Busy(BackupError):
+    """The same work is under way in another process."""
+
+
+class Interrupted(BackupError):
+    """The process was told to end."""
