@@ -126,11 +126,9 @@ def bucket(value: Any) -> str:
 
 
 def prefix(value: Any) -> str:
-    """Return what a bucket's keys begin with; "" for a bucket of our own."""
-    if not isinstance(value, str) or not re.fullmatch(
-        r"([\w-][\w.-]*(/[\w-][\w.-]*)*/?)?", value, re.ASCII
-    ):
-        raise ValueError("the beginning of keys, as in stillhere/")
+    """Return what a bucket's keys begin with, a slash at its end; "" for a bucket of our own."""
+    if not isinstance(value, str) or not re.fullmatch(r"([\w-][\w.-]*/)*", value, re.ASCII):
+        raise ValueError("the beginning of keys with a slash at its end, as in stillhere/")
     return value
 
 

@@ -5,18 +5,18 @@ Decision 23 has the reasons; `provisioning/programs/renewing` is what runs.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.resources import files
 from typing import Any
 
 from provisioning.errors import Contradiction
 from provisioning.fleet import Certificates, Fleet, Host, Role
 from provisioning.flows import HTTPS, SSH
+from provisioning.library import LIBRARY, program
 from provisioning.programs.certifying import KEPT, KINDS, LIVE, pair_path
 from provisioning.programs.renewing import SETTINGS
 from provisioning.render import render
-from provisioning.resources import Directory, File, Resource, Unit
+from provisioning.reporting import stop_post
+from provisioning.resources import File, Resource, Unit
 
-LIBRARY = "/usr/local/lib/stillhere"
 PROGRAMS = ("certifying.py", "renewing.py")
 KNOWN_HOSTS = "/etc/stillhere/observer_known_hosts"
 SERVICE, TIMER = (
@@ -26,7 +26,6 @@ RENEW_DAYS = 30
 ORDER_AT = "03:10:00"
 FETCH_HOUR, FETCH_MINUTES = 4, 20  # the first balancer at 04:00, the next one 20 minutes later
 DNS_PREFIX = "dns_"  # of what the vault has for lego
-REPORT_KEY = "timers_ping_key"  # of a project of one's own; without it no timer reports
 _HOST_KEYS = {
     "ssh-ed25519": "/etc/ssh/ssh_host_ed25519_key",
     "ssh-rsa": "/etc/ssh/ssh_host_rsa_key",
@@ -40,10 +39,10 @@ def ordering(fleet: Fleet, host: Host, secrets: Mapping[str, str]) -> tuple[Reso
     if not fleet.certificates or not dns or host != fleet.of_role(Role.OBSERVER)[0]:
         return ()
     settings = {"days": RENEW_DAYS, "order": _order(fleet, fleet.certificates, dns)}
-    return _resources(fleet, host, secrets, "order", ORDER_AT, settings, [KEPT])
+    return _resources(fleet, "order", ORDER_AT, settings, [KEPT])
 
 
-def fetching(fleet: Fleet, host: Host, secrets: Mapping[str, str]) -> tuple[Resource, ...]:
+def fetching(fleet: Fleet, host: Host) -> tuple[Resource, ...]:
     """Return what a balancer has, when somebody keeps certificates for it."""
     observers = fleet.of_role(Role.OBSERVER)
     key = _HOST_KEYS.get(host.host_key.split()[0])
@@ -62,7 +61,7 @@ def fetching(fleet: Fleet, host: Host, secrets: Mapping[str, str]) -> tuple[Reso
     }
     known = File(KNOWN_HOSTS, f"{observer.address} {observer.host_key}\n")
     places = [LIVE.rpartition("/")[0]]
-    return (known, *_resources(fleet, host, secrets, "fetch", at, settings, places))
+    return (known, *_resources(fleet, "fetch", at, settings, places))
 
 
 def keys_of_balancers(fleet: Fleet, host: Host) -> Iterator[str]:
@@ -97,30 +96,16 @@ def _authority(fleet: Fleet, name: str) -> str:
 
 
 def _resources(
-    fleet: Fleet, host: Host, secrets: Mapping[str, str], verb: str, at: str,
-    settings: dict[str, Any], places: Sequence[str],
-) -> tuple[Resource, ...]:  # fmt: skip
+    fleet: Fleet, verb: str, at: str, settings: dict[str, Any], places: Sequence[str]
+) -> tuple[Resource, ...]:
     settings |= {"names": list(dict.fromkeys((fleet.site, fleet.pings)))}
-    settings["report"] = _report(fleet, host, secrets)
     whole = json.dumps(settings, indent=1, sort_keys=True) + "\n"
-    folder = f"{LIBRARY}/provisioning/programs"
+    values = {"verb": verb, "library": LIBRARY, "places": places}
+    report = stop_post("certificates")
     return (
-        Directory(LIBRARY),
-        Directory(f"{LIBRARY}/provisioning"),
-        Directory(folder),
-        *(File(f"{folder}/{name}", _text_of(name)) for name in PROGRAMS),
+        *(program(name) for name in PROGRAMS),
         File(SETTINGS, whole, mode=0o600, secret=True),
-        File(SERVICE, render("certificates.service", verb=verb, library=LIBRARY, places=places)),
+        File(SERVICE, render("certificates.service", report=report, **values)),
         File(TIMER, render("certificates.timer", verb=verb, at=at)),
         Unit("stillhere-certificates.timer", reads=(SERVICE, TIMER)),
     )
-
-
-def _report(fleet: Fleet, host: Host, secrets: Mapping[str, str]) -> str:
-    """Return the address of the timer's own check; "" when it has none."""
-    key = secrets.get(REPORT_KEY)
-    return f"https://{fleet.pings}/ping/{key}/certificates-{host.name}" if key else ""
-
-
-def _text_of(name: str) -> str:
-    return files("provisioning").joinpath("programs", name).read_text("utf-8")

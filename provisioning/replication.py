@@ -6,15 +6,14 @@ Decisions 24 and 25 have the reasons.
 
 import json
 from collections.abc import Mapping
-from importlib.resources import files
 
 from provisioning.fleet import Fleet, Host, Machine, Role
 from provisioning.flows import POSTGRESQL
+from provisioning.library import LIBRARY, program
 from provisioning.programs import database_peers, standing_by, start_guard
 from provisioning.render import render
-from provisioning.resources import Command, Directory, File, Resource
+from provisioning.resources import Command, File, Resource
 
-LIBRARY = "/usr/local/lib/stillhere"
 GUARD = f"{LIBRARY}/guard-database"
 GUARD_DROP_IN = "/etc/systemd/system/postgresql@.service.d/stillhere-guard.conf"
 PROGRAMS = ("database_peers.py", "standing_by.py", "start_guard.py")
@@ -60,12 +59,8 @@ def conninfo(fleet: Fleet, host: Host) -> str:
 
 def guard(fleet: Fleet, host: Host, secrets: Mapping[str, str]) -> tuple[Resource, ...]:
     """Return what judges every start, whom it asks, and with which password."""
-    folder = f"{LIBRARY}/provisioning/programs"
     return (
-        Directory(LIBRARY),
-        Directory(f"{LIBRARY}/provisioning"),
-        Directory(folder),
-        *(File(f"{folder}/{name}", _text_of(name)) for name in PROGRAMS),
+        *(program(name) for name in PROGRAMS),
         File(PEERS, _peers(fleet, host)),
         File(
             PASSWORDS,
@@ -164,7 +159,3 @@ def _password_lines(fleet: Fleet, host: Host, password: str) -> str:
 
 def _note(path: str, **words: str) -> str:
     return render("note.sh", path=path, words=words)
-
-
-def _text_of(name: str) -> str:
-    return files("provisioning").joinpath("programs", name).read_text("utf-8")

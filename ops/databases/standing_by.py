@@ -21,7 +21,7 @@ from ops.secrets import read_vault, require, vault_of
 from provisioning import replication
 from provisioning.fleet import Host, Role
 from provisioning.programs import standing_by
-from provisioning.roles import SECRETS
+from provisioning.roles import secrets_of
 
 Nodes = Mapping[str, Node | str]
 CLONE_SECONDS = standing_by.WAIT_SECONDS + standing_by.COPY_SECONDS + 600
@@ -101,7 +101,7 @@ def planned(desk: Desk, host: Host) -> Plan:
     """Return what an apply would do on this host alone. Refused when a brake holds that."""
     vault = vault_of(desk.fleet.path)
     secrets = read_vault(vault)
-    require(secrets, SECRETS, vault)
+    require(secrets, secrets_of(desk.fleet), vault)
     whole = read_plan(desk.fleet, secrets, desk.sessions, lambda: None)
     (own,) = (each for each in whole.hosts if each.host == host)
     if own.trouble:

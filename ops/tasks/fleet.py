@@ -19,7 +19,7 @@ from ops.plan import Brake, Plan
 from ops.reading import Sessions, read_plan, sessions_with
 from ops.secrets import read_vault, require, vault_of
 from provisioning.fleet import Fleet, Role
-from provisioning.roles import SECRETS
+from provisioning.roles import secrets_of
 
 PENDING = 2  # the exit status of a plan that is not empty
 
@@ -81,7 +81,7 @@ class speaking:  # noqa: N801 (read as a verb: with speaking(console))
 def _read(fleet: Fleet, sessions: Sessions, console: Console) -> Plan:
     vault = vault_of(fleet.path)
     secrets = read_vault(vault)
-    require(secrets, SECRETS, vault)
+    require(secrets, secrets_of(fleet), vault)
     is_done = counting(console, "Reading", [host.name for host in fleet.hosts])
     return read_plan(fleet, secrets, sessions, is_done)
 

@@ -21,7 +21,7 @@ from ops.secrets import (
     write_vault,
 )
 from ops.tasks.fleet import speaking
-from provisioning.roles import SECRETS
+from provisioning.roles import secrets_of
 
 _OPTIONS = {"fleet": "Name of a fleet, or path of its inventory."}
 
@@ -31,9 +31,10 @@ def check(_: Any, fleet: str = "") -> None:
     """Say which secrets are there and which are missing; never their values."""
     console = Console()
     with speaking(console):
-        vault = vault_of(find_fleet(fleet).path)
+        described = find_fleet(fleet)
+        vault = vault_of(described.path)
         secrets = read_vault(vault)
-        require(secrets, SECRETS, vault)
+        require(secrets, secrets_of(described), vault)
         for name in sorted(secrets):
             console.data(name)
 

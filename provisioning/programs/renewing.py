@@ -2,7 +2,6 @@
 
     order     on the observer: what expires soon, or is not for the fleet's names any more
     fetch     on a balancer: both pairs, judged here, put in place, and proved
-    report    when either has ended: $SERVICE_RESULT goes to the unit's own check
 
 SETTINGS says all else; `fab apply` writes it, and the timers (docs/decisions/0023). A balancer
 comes to the observer by SSH with its own host key, and gets one thing there: the two files.
@@ -22,7 +21,6 @@ import tarfile
 import tempfile
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -35,8 +33,6 @@ LOCK = "/run/stillhere-operator"  # the operators' own: nobody deploys over a re
 LOCK_SECONDS = 900
 FETCH_SECONDS = 60
 PROOF_SECONDS = 15.0  # a reload goes on while the old process still takes connections
-REPORT_SECONDS = 10
-TRIES = 3
 MOST_BYTES = 200_000  # two pairs are a twentieth of that
 CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.S)
 DAY_SECONDS = 86_400
@@ -45,11 +41,11 @@ Settings = dict[str, Any]
 
 
 def main(verb: str) -> int:
-    """Do one of the three; 1 says that it failed, and stderr why."""
+    """Do one of the two; 1 says that it failed, and stderr why."""
     with open(SETTINGS, encoding="utf-8") as file:
         settings = json.load(file)
     try:
-        {"order": order, "fetch": fetch, "report": report}[verb](settings)
+        {"order": order, "fetch": fetch}[verb](settings)
     except (OSError, KeyError, subprocess.SubprocessError, tarfile.TarError) as error:
         print(f"{verb}: {error}", file=sys.stderr)
         return 1
@@ -211,23 +207,6 @@ def unproved(pairs: dict[str, str], settings: Settings) -> str:
         if not wrong or time.monotonic() > deadline:
             return "; ".join(wrong[:2])
         time.sleep(0.3)
-
-
-def report(settings: Settings) -> None:
-    """Ping the unit's own check. What no ping says in time, the service says by itself."""
-    if not settings["report"]:
-        return
-    is_well = os.environ.get("SERVICE_RESULT") == "success"
-    url = f"{settings['report']}{'' if is_well else '/fail'}?create=1"
-    for number in range(TRIES):
-        try:
-            urllib.request.urlopen(url, timeout=REPORT_SECONDS).close()  # noqa: S310
-        except OSError as error:
-            last = str(error)
-            time.sleep(2**number)
-        else:
-            return
-    raise Failed(f"the check could not be pinged: {last}")  # never the address: it has a key
 
 
 @contextlib.contextmanager

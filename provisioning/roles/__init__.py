@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from provisioning import backups
 from provisioning.fleet import Fleet, Host, Machine, Role
 from provisioning.resources import Resource
 from provisioning.roles import app_server, base, database, load_balancer, observer
@@ -17,6 +18,11 @@ SECRETS = tuple(
     sorted({*base.SECRETS, *load_balancer.SECRETS, *app_server.SECRETS, *database.SECRETS,
             *observer.SECRETS})
 )  # fmt: skip
+
+
+def secrets_of(fleet: Fleet) -> tuple[str, ...]:
+    """Return the names of all secrets without which the fleet cannot be described."""
+    return (*SECRETS, *backups.secrets_of(fleet))
 
 
 def resources_of(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from provisioning import renewal
+from provisioning import renewal, reporting
 from provisioning.fleet import Fleet, Host, Machine, Role
 from provisioning.flows import NODE_METRICS, SSH, openings
 from provisioning.render import render
@@ -53,6 +53,7 @@ def resources(
         User("stillhere", home="/var/lib/stillhere-app"),
         # 1 for others: nginx has to see whether `maintenance` is there. No secret rests on it.
         Directory("/etc/stillhere", mode=0o751, group="stillhere"),
+        *reporting.resources(fleet, host, secrets),
         *_ssh(fleet, host),
         *_firewall(fleet, host),
         *_time(fleet, machine),

@@ -9,7 +9,7 @@ fact that PostgreSQL says, and another host gets its cluster as a standby
 import re
 from collections.abc import Mapping
 
-from provisioning import releases, replication
+from provisioning import backups, releases, replication
 from provisioning.dsn import DATABASE, ROLE
 from provisioning.errors import Contradiction
 from provisioning.fleet import Fleet, Host, Machine, Role
@@ -53,6 +53,8 @@ def resources(
         *releases.places(),
         # Before any cluster: no boot starts one that nobody has judged.
         *replication.guard(fleet, host, secrets),
+        # It is called as soon as there is one.
+        *backups.writing(fleet, secrets),
         *((_first_cluster(version),) if becomes_first else ()),
         *((replication.standby_cluster(host, version),) if becomes_standby else ()),
         *_cluster(fleet, host, machines, version, secrets, is_standby=is_standby),
@@ -181,6 +183,7 @@ def _settings(
         "port": POSTGRESQL.port,
         "conninfo": replication.conninfo(fleet, host),
         "slot": replication.slot_name(host.name),
+        "archive_command": backups.archive_command(fleet),
     }
     # Read by PostgreSQL itself as if it were the whole configuration; nothing is started.
     words = f"runuser -u postgres -- /usr/lib/postgresql/{version}/bin/postgres -D /tmp"
@@ -209,6 +212,7 @@ def _admission(fleet: Fleet, host: Host, version: str, path: str) -> tuple[File,
         databases=come[Role.DATABASE],
         database=DATABASE,
         role=ROLE,
+        has_backups=bool(fleet.backups),
     )
     script = render("judge-pg-hba", bin=f"/usr/lib/postgresql/{version}/bin")
     return (

@@ -69,7 +69,7 @@ def resources(
         *_kernel(),
         *_certificates(fleet),
         *_haproxy(fleet, host, machines[host.name]),
-        *renewal.fetching(fleet, host, secrets),
+        *renewal.fetching(fleet, host),
     )
 
 

@@ -7,7 +7,7 @@ What they run comes with releases.
 
 from collections.abc import Mapping
 
-from provisioning import releases, renewal
+from provisioning import backups, releases, renewal
 from provisioning.fleet import Fleet, Host, Machine
 from provisioning.resources import Directory, Package, Resource, User
 from provisioning.roles.database import without_cluster
@@ -31,6 +31,7 @@ def resources(
         *(each for name, home in ACCOUNTS.items() for each in _account(name, home)),
         *_certificates(),
         *renewal.ordering(fleet, host, secrets),
+        *backups.keeping(fleet, host, secrets),
     )
 
 

@@ -77,6 +77,7 @@ def test_where_backups_go_is_read(tmp_path: Path) -> None:
         ("region", "regions", "regions is unknown in [backups]"),
         ('bucket = "still-backups"\n', "", "[backups] has no bucket"),
         ("[backups]", '[backups]\nprefix = "/x"', "the beginning of keys"),
+        ("[backups]", '[backups]\nprefix = "x"', "with a slash at its end"),
         ("[backups]", "[backups]\nlock_days = -1", "from 0 to 3650"),
     ],
 )

@@ -1,15 +1,12 @@
 """What hosts think of certificates by themselves, with what Debian has."""
 
 import io
-import os
 import stat
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -155,37 +152,6 @@ def test_nothing_is_on_a_timer_where_nothing_could_be_ordered() -> None:
     assert renewal.ordering(fleet, observer, PLAIN)
     without = {name: value for name, value in PLAIN.items() if not name.startswith("dns_")}
     assert renewal.ordering(fleet, observer, without) == ()
-
-
-@pytest.mark.parametrize(("result", "path"), [("success", "/k/c"), ("exit-code", "/k/c/fail")])
-def test_a_timer_tells_its_own_check_how_it_ended(
-    monkeypatch: pytest.MonkeyPatch, result: str, path: str
-) -> None:
-    seen = []
-
-    class Check(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            seen.append(self.path)
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    monkeypatch.setitem(os.environ, "SERVICE_RESULT", result)
-    with HTTPServer(("127.0.0.1", 0), Check) as server:
-        Thread(target=server.handle_request, daemon=True).start()
-        renewing.report({"report": f"http://127.0.0.1:{server.server_port}/k/c"})
-    assert seen == [f"{path}?create=1"]
-
-
-def test_a_check_that_cannot_be_told_is_named_without_its_key(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(renewing, "TRIES", 1)
-    with pytest.raises(Failed) as raised:
-        renewing.report({"report": "http://127.0.0.1:1/ping/the-key/c"})
-    assert "the-key" not in str(raised.value)
 
 
 def test_nobody_but_root_can_hold_a_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
