@@ -15,6 +15,7 @@ BackupError
     UnlockError         no private key here opens it
     ClusterError        PostgreSQL is missing here, or fails
     RestoreRefused      something is in the way; nothing was changed
+    NoSpace             a disk has not the room that it takes
     NotVerified         the drill is red
     Busy                another run is at it
     Interrupted         somebody ended this run
@@ -79,6 +80,10 @@ class ClusterError(BackupError):
 
 class RestoreRefused(BackupError):
     """Something is in the way, and a person has to say how to go on."""
+
+
+class NoSpace(BackupError):
+    """A disk has not the room that it takes."""
 
 
 class NotVerified(BackupError):
