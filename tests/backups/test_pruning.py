@@ -57,7 +57,7 @@ def wal_key(number: int) -> str:
     return f"wal/7/00000001/{wal_name(number)}-{number:016x}.gpg"
 
 
-# As a plan: what lies there is made up, one version a key, unless a test says otherwise.
+# As a plan: what lies there is made up.
 
 
 def held(*backups: Manifest, is_verified: bool = True) -> dict[str, tuple[Listed, ...]]:
@@ -115,8 +115,7 @@ def test_what_was_changed_since_its_drill_counts_as_never_verified(changed: obje
     assert removed(lying) != []
 
 
-def test_a_manifest_that_was_hidden_or_is_broken_keeps_its_backup_and_all_wal() -> None:
-    """Else whoever may write could have us delete what he may not."""
+def test_a_manifest_that_was_hidden_keeps_its_backup_and_all_wal() -> None:
     bases = [manifest(NOW - timedelta(days=age), Kind.BASE, 90 - age) for age in (0, 1, 2, 3, 40)]
     lying = bucket(*bases)
     wal = {wal_key(n): (Listed(wal_key(n), 1, NOW - timedelta(days=30), "1"),) for n in (1, 88)}
