@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
@@ -134,27 +134,24 @@ class ThrowAway:
             shutil.chown(path, owner.pw_uid, owner.pw_gid)
 
 
-@contextlib.contextmanager
-def throw_away(folder: Path, programs: Path) -> Iterator[ThrowAway]:
-    """Run a new cluster in a folder that is there and empty; it stops at the end, files stay."""
-    cluster = ThrowAway(folder, programs)
-    cluster.create()
-    cluster.start()
-    try:
-        yield cluster
-    finally:
-        cluster.stop()
+def kill_left(folder: Path) -> None:
+    """End the server on the files in `folder`, if one was left there."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        lines = (folder / "data" / "postmaster.pid").read_text("utf-8").splitlines()
+        # The number may be another process's by now: only a server works in that folder.
+        if Path(f"/proc/{int(lines[0])}/cwd").resolve() == (folder / "data").resolve():
+            os.kill(int(lines[0]), signal.SIGQUIT)
 
 
-def programs(wanted: str, major: int) -> Path:
+def programs(wanted: Path | None, major: int) -> Path:
     """Return the folder of PostgreSQL's programs: `wanted`, or the oldest that is `major` at least.
 
     ClusterError when there is none.
     """
     if wanted:
-        if not (Path(wanted) / "postgres").exists():
+        if not (wanted / "postgres").exists():
             raise ClusterError(f"There is no PostgreSQL in {wanted}; see drill.postgresql_bin.")
-        return Path(wanted)
+        return wanted
     found = {int(path.parent.name): path for path in Path(_DEBIAN).glob("*/bin") if _has_all(path)}
     enough = [version for version in found if version >= major]
     if not enough:

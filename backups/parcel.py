@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backups import packets
+from backups.manifest import Manifest, parse_manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,10 @@ class Parcel:
     def is_locked(self) -> bool:
         """Return whether an object is without its session key."""
         return any(sealed.session_key is None for sealed in (self.object, *self.wal))
+
+    def parsed(self) -> Manifest:
+        """Return the manifest as a value; ManifestError when it is none."""
+        return parse_manifest(json.dumps(dict(self.manifest)).encode())
 
     def to_json(self) -> str:
         """Return the parcel as one line."""

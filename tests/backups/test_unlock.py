@@ -1,5 +1,4 @@
 import dataclasses
-import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -54,8 +53,7 @@ def test_a_parcel_is_unlocked_object_by_object(ada: Key) -> None:
 def test_a_wrong_passphrase_is_told_as_that(drill: Key) -> None:
     wrong = drill.home / "wrong"
     wrong.write_text("incorrect")
-    forget = ["gpgconf", "--homedir", str(drill.home), "--reload", "gpg-agent"]
-    subprocess.run(forget, check=True)  # an agent remembers a passphrase that was right
+    drill.forget_passphrase()
     head = packets.head(sealed(PLAIN, drill))
     with pytest.raises(UnlockError, match="refuses its passphrase"):
         unlock.session_key(head, Keyring(drill.home, wrong))
