@@ -37,6 +37,7 @@ KEEPERS_SCRATCH = "/var/lib/stillhere-drill"
 GNUPG_HOME = f"{KEEPERS_SCRATCH}/gnupg"
 DRILL_KEY = "/etc/stillhere/backup-drill.asc"
 PASSPHRASE = "/etc/stillhere/backup-drill-passphrase"  # noqa: S105 (a path)
+FIGURES = "/var/lib/stillhere-figures"  # what node-exporter reads besides
 PROGRAM = f"{releases.CURRENT}/backups/__main__.py"  # what units wait for
 
 
@@ -45,6 +46,7 @@ class Timer:
     """A unit and when it is started (systemd's calendar, UTC); `most` is how long it may take.
 
     `compiles`: it runs a PostgreSQL, which writes machine code into its memory.
+    `figures`: it may change which backup is the newest verified one, and says so to metrics.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Timer:
     at: str
     most: str
     compiles: bool = False
+    figures: str = ""
 
 
 ON_DATABASES = (
@@ -60,9 +63,10 @@ ON_DATABASES = (
     Timer("backup-base", "run --base", "a base backup", "Sun *-*-* 05:30:00", "40h"),
     Timer("backup-wal", "ship", "ships WAL", "*-*-* *:*:20", "1h"),
 )
+_FILE = f"{FIGURES}/backups.prom"
 ON_THE_OBSERVER = (
-    Timer("backup-verify", "verify", "the drill", "*-*-* 03:30:00", "20h", compiles=True),
-    Timer("backup-prune", "prune", "prunes backups", "*-*-* 05:00:00", "4h"),
+    Timer("backup-verify", "verify", "the drill", "*-*-* 03:30:00", "20h", True, _FILE),
+    Timer("backup-prune", "prune", "prunes backups", "*-*-* 05:00:00", "4h", False, _FILE),
 )
 
 
@@ -75,6 +79,11 @@ def archive_command(fleet: Fleet) -> str:
     """Return what PostgreSQL calls for each finished WAL file; "" when it keeps none."""
     program = f"{LIBRARY}/archive-wal {SPOOL} {SPOOL_MOST_BYTES}"
     return f"{program} %p %f" if fleet.backups else ""
+
+
+def keeper(fleet: Fleet) -> Host | None:
+    """Return who restores and prunes; None when nobody does."""
+    return next(iter(fleet.of_role(Role.OBSERVER)), None) if fleet.backups else None
 
 
 def writing(fleet: Fleet, secrets: Mapping[str, str]) -> tuple[Resource, ...]:
@@ -96,7 +105,7 @@ def writing(fleet: Fleet, secrets: Mapping[str, str]) -> tuple[Resource, ...]:
 
 def keeping(fleet: Fleet, host: Host, secrets: Mapping[str, str]) -> tuple[Resource, ...]:
     """Return what the observer has that restores and prunes them; nothing on any other."""
-    if not fleet.backups or host != fleet.of_role(Role.OBSERVER)[0]:
+    if not fleet.backups or host != keeper(fleet):
         return ()
     credentials = _credentials("keeper", secrets, KEEPER)
     return (
@@ -104,7 +113,8 @@ def keeping(fleet: Fleet, host: Host, secrets: Mapping[str, str]) -> tuple[Resou
         credentials,
         _settings(fleet.backups, credentials, KEEPERS_SCRATCH),
         *_drill_key(fleet.backups, secrets),
-        *_timers(ON_THE_OBSERVER, KEEPER, (KEEPERS_SCRATCH,)),
+        Directory(FIGURES, owner=KEEPER, group=KEEPER),
+        *_timers(ON_THE_OBSERVER, KEEPER, (KEEPERS_SCRATCH, FIGURES)),
     )
 
 

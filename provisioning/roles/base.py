@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from provisioning import renewal, reporting
+from provisioning import backups, renewal, reporting
 from provisioning.fleet import Fleet, Host, Machine, Role
 from provisioning.flows import NODE_METRICS, SSH, openings
 from provisioning.render import render
@@ -60,7 +60,7 @@ def resources(
         *_updates(),
         *_journal(),
         *_kernel(),
-        *_figures(host),
+        *_figures(fleet, host),
         File(
             "/etc/stillhere/canary",
             secrets["canary"] + "\n",
@@ -133,10 +133,11 @@ def _kernel() -> tuple[Resource, ...]:
     )
 
 
-def _figures(host: Host) -> tuple[Resource, ...]:
+def _figures(fleet: Fleet, host: Host) -> tuple[Resource, ...]:
     path = "/etc/default/prometheus-node-exporter"
     address = f"{host.address}:{NODE_METRICS.port}"
+    textfiles = backups.FIGURES if host == backups.keeper(fleet) else ""
     return (
-        File(path, render("node-exporter", address=address)),
+        File(path, render("node-exporter", address=address, textfiles=textfiles)),
         Unit("prometheus-node-exporter.service", reads=(path,)),
     )

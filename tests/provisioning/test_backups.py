@@ -135,6 +135,15 @@ def test_a_recipient_is_a_public_key(
         files_of(here, "db1")
 
 
+def test_figures_are_written_where_they_are_read(fleet: Fleet) -> None:
+    exporter = files_of(fleet, "obs1")["/etc/default/prometheus-node-exporter"].content or ""
+    assert f'--collector.textfile.directory={backups.FIGURES}"' in exporter
+    for name in ("db1", "lb1"):
+        assert "textfile" not in (
+            files_of(fleet, name)["/etc/default/prometheus-node-exporter"].content or ""
+        )
+
+
 def test_each_unit_reports_to_a_check_of_its_own(fleet: Fleet) -> None:
     for host, timers in (("db1", backups.ON_DATABASES), ("obs1", backups.ON_THE_OBSERVER)):
         found = files_of(fleet, host)
