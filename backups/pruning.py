@@ -93,7 +93,10 @@ def read(store: Store) -> Bucket:
         held.setdefault(one.key, []).append(one)
     for versions in held.values():  # a store lists the newest first
         versions.sort(key=lambda one: (one.modified_at, one.is_marker))
-    manifests = {key: _manifest(store, key) for key in held if key.endswith("/manifest.json")}
+    written = [key for key in held if key.endswith("/manifest.json")]
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        read_ones = pool.map(lambda key: _manifest(store, key), written)
+        manifests = dict(zip(written, read_ones, strict=True))
     uploads = tuple(store.unfinished())
     return Bucket({key: tuple(found) for key, found in held.items()}, manifests, uploads)
 

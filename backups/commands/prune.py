@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from backups.progress import say, size
 from backups.pruning import MOST_AT_ONCE, Outcome, Plan, carry_out, plan, read
 from backups.settings import path_of, read_settings
 from backups.store import Store
@@ -15,8 +16,8 @@ from backups.store import Store
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command line may have."""
-    parser.add_argument("--settings", help="TOML file; else $STILLHERE_BACKUPS")
-    parser.add_argument("--json", action="store_true", help="what was done, for programs")
+    parser.add_argument("--settings", metavar="FILE", help="the settings' file")
+    parser.add_argument("--json", action="store_true", help="print what was done as JSON")
     parser.add_argument("--dry-run", action="store_true", help="only say what would go")
     parser.add_argument(
         "--allow-many",
@@ -30,13 +31,15 @@ def main(arguments: argparse.Namespace) -> int:
     settings = read_settings(path_of(arguments.settings))
     store = Store(settings.store)
     planned = plan(read(store), datetime.now(UTC), settings.retention)
-    _say(_planned(planned))
+    for line in _planned(planned):
+        say(line)
     is_refused = planned.is_too_much and not (arguments.allow_many or arguments.dry_run)
     if is_refused:
-        _say([f"More than {MOST_AT_ONCE:.0%} of all backups: nothing was deleted. --allow-many?"])
+        say(f"More than {MOST_AT_ONCE:.0%} of all backups: nothing was deleted. --allow-many?")
     is_idle = is_refused or arguments.dry_run
     outcome = Outcome() if is_idle else carry_out(store, planned)
-    _say(_refused(outcome))
+    for line in _refused(outcome):
+        say(line)
     if arguments.json:
         sys.stdout.write(json.dumps(_told(planned, outcome)) + "\n")
     return 1 if is_refused else 0
@@ -46,10 +49,10 @@ def _planned(planned: Plan) -> Iterator[str]:
     """Yield a line a backup; WAL, of which there is a file a minute, in one."""
     for one in planned.removals:
         if one.what != "wal":
-            yield f"- {one.what:<8} {one.name}  {one.bytes} B"
+            yield f"- {one.what:<8} {one.name}  {size(one.bytes)}"
     wal = [one for one in planned.removals if one.what == "wal"]
     if wal:
-        yield f"- {len(wal)} WAL files  {sum(one.bytes for one in wal)} B"
+        yield f"- {len(wal)} WAL files  {size(sum(one.bytes for one in wal))}"
     for upload in planned.uploads:
         yield f"- upload   {upload.key}, begun at {upload.begun_at:%Y-%m-%d %H:%M} UTC"
     for backup_id, why in planned.stays.items():
@@ -78,8 +81,3 @@ def _told(planned: Plan, outcome: Outcome) -> dict[str, Any]:
         "stays": dict(planned.stays),
         "unknown": list(planned.unknown),
     }
-
-
-def _say(lines: Iterator[str] | list[str]) -> None:
-    for line in lines:
-        sys.stderr.write(f"{line}\n")

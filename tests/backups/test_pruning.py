@@ -1,60 +1,24 @@
 """What is deleted of the bucket (backups/pruning.py): as a plan, and on a real SeaweedFS."""
 
 import json
-import os
 import subprocess
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from backups.layout import Kind, manifest_key, object_key, verified_key
-from backups.manifest import Database, Manifest, Plain, StoredObject, Versions, WalRange
+from backups.manifest import Manifest
 from backups.pruning import Bucket, Outcome, Plan, carry_out, plan, read
 from backups.settings import Retention
 from backups.store import Listed, Store, Unfinished
+from tests.backups.stored import CONTENT, manifest, run, stored, wal_key
 from tests.s3 import KEEPER, OPERATOR, WRITER, running_server
 from tests.s3 import Bucket as RealBucket
 
 NOW = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
-CONTENT = b"encrypted"
 TWO_DAYS = Retention(days=2, keep_verified=3)
-
-
-def backup_id(at: datetime) -> str:
-    return f"{at:%Y%m%dT%H%M%SZ}-abcdef"
-
-
-def manifest(at: datetime, kind: Kind = Kind.DUMP, first: int = 0) -> Manifest:
-    name = backup_id(at)
-    wal = WalRange(wal_name(first), wal_name(first)) if kind is Kind.BASE else None
-    return Manifest(
-        id=name,
-        kind=kind,
-        engine="postgresql",
-        host="db2",
-        release="r1",
-        started_at=at,
-        finished_at=at,
-        object=StoredObject(object_key(kind, name), len(CONTENT), "0" * 64),
-        plain=Plain(1, "0" * 64),
-        recipients=(),
-        versions=Versions("17", "17"),
-        database=Database("stillhere", 1, "7", 1),
-        taken_from="standby",
-        wal=wal,
-    )
-
-
-def wal_name(number: int) -> str:
-    return f"00000001{number:016X}"
-
-
-def wal_key(number: int) -> str:
-    return f"wal/7/00000001/{wal_name(number)}-{number:016x}.gpg"
 
 
 # As a plan: what lies there is made up.
@@ -179,19 +143,6 @@ def real() -> RealBucket:
     return running_server().new_bucket()
 
 
-def stored(real: RealBucket, *days: int, is_verified: bool = True) -> list[Manifest]:
-    """Store dumps that say that they are of so many days from now; a store dates by itself."""
-    writer, keeper = real.store(WRITER), real.store(KEEPER)
-    now = datetime.now(UTC).replace(microsecond=0)
-    dumps = [manifest(now + timedelta(days=day)) for day in days]
-    for one in dumps:
-        writer.put(one.object.key, CONTENT)
-        writer.put(manifest_key(one.kind, one.id), one.to_json())
-        if is_verified:
-            keeper.put(verified_key(one.kind, one.id), b"{}", is_new=False)
-    return dumps
-
-
 def pruned(store: Store, day: float) -> tuple[Plan, Outcome]:
     planned = plan(read(store), datetime.now(UTC) + timedelta(days=day), TWO_DAYS)
     return planned, carry_out(store, planned)
@@ -241,34 +192,19 @@ def test_an_upload_that_nobody_finished_is_aborted(real: RealBucket) -> None:
     assert list(keeper.unfinished()) == []
 
 
-def run(real: RealBucket, identity: str, *words: str) -> "subprocess.CompletedProcess[str]":
-    settings = real.settings(identity)
-    path = settings.credentials.with_name(f"{identity}-backups.toml")
-    path.write_text(
-        f'[store]\nendpoint = "{settings.endpoint}"\nbucket = "{settings.bucket}"\n'
-        f'credentials = "{settings.credentials}"\n[retention]\ndays = 0\nkeep_verified = 1\n'
-    )
-    command = [sys.executable, "-m", "backups", "prune", "--settings", str(path), *words]
-    root = Path(__file__).resolve().parents[2]
-    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
-    return subprocess.run(
-        command, cwd=root, env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
-
-
 def test_the_program_deletes_many_only_when_it_is_said(real: RealBucket) -> None:
     old = stored(real, *range(-5, 0))
     wait_for_the_next_second(real)
     (kept,) = stored(real, 0)
     before = there(real)
 
-    shown = run(real, KEEPER, "--dry-run", "--json")
+    shown = run(real, KEEPER, "prune", "--dry-run", "--json")
     assert (shown.returncode, told(shown)["planned"]["dump"] >= 5) == (0, True), shown.stderr
-    asked = run(real, KEEPER, "--json")
+    asked = run(real, KEEPER, "prune", "--json")
     assert (asked.returncode, told(asked)["deleted"]) == (1, {}), asked.stderr
     assert there(real) == before
 
-    done = run(real, KEEPER, "--json", "--allow-many")
+    done = run(real, KEEPER, "prune", "--json", "--allow-many")
     assert done.returncode == 0, done.stderr
     assert told(done)["deleted"] == told(shown)["planned"]
     assert all(f"dump     {one.id}" in done.stderr for one in old)
@@ -294,7 +230,7 @@ def told(done: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
 
 
 def test_a_program_that_may_not_read_says_so(real: RealBucket) -> None:
-    done = run(real, WRITER)
+    done = run(real, WRITER, "prune")
     assert done.returncode == 1
     assert "these credentials may not" in done.stderr
     assert done.stdout == ""
