@@ -24,7 +24,8 @@ class Sealed:
     """One encrypted object. `sha256` (hex) and `size_bytes` are of what is in the store.
 
     `url` answers a GET without further credentials; `head` are its leading packets;
-    `session_key` is as gpg writes it, cipher:hex. `name` is that of a WAL file, else "".
+    `session_key` is as gpg writes it, cipher:hex. `name` is that of a WAL file, else "";
+    whose `sha256` is "": the key has the beginning of its content's instead.
     """
 
     key: str
@@ -108,7 +109,8 @@ def _sealed(said: Mapping[str, Any], name: str = "") -> Sealed:
     size, digest, url = said["bytes"], str(said["sha256"]), str(said["url"])
     if not isinstance(size, int) or size < 0:
         raise ValueError("'bytes' is no size")
-    if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
+    is_known = digest or not name  # of WAL it is not
+    if is_known and (len(digest) != 64 or not set(digest) <= set("0123456789abcdef")):
         raise ValueError("'sha256' is no digest in hex")
     if not url.startswith(("https://", "http://")):
         raise ValueError("'url' is no address of http or https")

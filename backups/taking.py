@@ -97,6 +97,11 @@ class Output:
             words = " ".join(lines[-3:]) or "it gave no reason"
             raise SourceError(f"{self._name} ended with {status}: {words}")
 
+    def words(self) -> str:
+        """Return what it has written to stderr."""
+        self._said.seek(0)
+        return self._said.read().decode(errors="replace")
+
     @staticmethod
     def version(command: Sequence[str]) -> str:
         """Return what a program says of its version: the first line."""

@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Iterator
 
-from backups import dump, sqlite
+from backups import base, dump, sqlite
 from backups.layout import Kind
 from backups.progress import say
 from backups.run import back_up, told
@@ -20,13 +20,17 @@ from backups.taking import Taking
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command line may have."""
     parser.add_argument("--settings", metavar="FILE", help="the settings' file")
+    parser.add_argument("--base", action="store_true", help="all files of the cluster, for --at")
     parser.add_argument("--json", action="store_true", help="print the manifest")
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Back up."""
     settings = read_settings(path_of(arguments.settings))
-    manifest = back_up(settings, Kind.DUMP, lambda: taking(settings))
+    if arguments.base:
+        manifest = back_up(settings, Kind.BASE, lambda: base.copying_cluster(settings.source))
+    else:
+        manifest = back_up(settings, Kind.DUMP, lambda: taking(settings))
     if manifest is None:
         say("Nothing to do: this is a primary, and its standby takes the backups.")
     else:

@@ -107,7 +107,8 @@ def begin_backups(
     command = ["systemd-run", "--quiet", "--service-type=exec", f"--unit={unit}"]
     command += [f"--uid={account}", f"--gid={account}"]
     command += [f"--property={each}" for each in properties(folder, seconds)]
-    command += [f"--setenv={name}={value}" for name, value in environment(account).items()]
+    known = environment(account) | {"STILLHERE_FOLLOWED": "1"}  # its progress, on no terminal
+    command += [f"--setenv={name}={value}" for name, value in known.items()]
     try:
         run([*command, "/usr/bin/python3", "-m", "backups", *words], timeout=60)
     finally:

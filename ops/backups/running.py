@@ -19,6 +19,7 @@ SHORT_SECONDS = 300
 AWAY_SECONDS = 300.0  # a host that does not answer for so long is given up, its unit is not
 PAUSE_SECONDS = 1.0
 LAST_LINES = 6
+WIPE = "\x1b[K"  # what ends each drawing of a progress line
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +120,24 @@ def _followed(desk: Desk, host: Host, verb: str) -> Ended:
             desk.stopping.pause(PAUSE_SECONDS)
             continue
         deadline, offset = time.monotonic() + AWAY_SECONDS, said["offset"]
-        *new, rest = (rest + said["said"]).replace("\r", "\n").split("\n")
-        lines = [*lines, *filter(None, map(str.strip, new))][-LAST_LINES:]
-        if lines:
-            desk.telling.progress(f"  {host.name}  {lines[-1]}")
+        *new, rest = (rest + said["said"]).replace(WIPE, "").split("\n")
+        lines = [*lines, *filter(None, map(_last_drawn, new))][-LAST_LINES:]
+        if shown := _last_drawn(rest) or next(iter(lines[-1:]), ""):
+            desk.telling.progress(f"  {host.name}  {shown}")
         if said["state"] == "ended":
-            return Ended(said["status"], _parsed(said["out"]), "\n".join([*lines, rest]).strip())
+            return Ended(
+                said["status"], _parsed(said["out"]), "\n".join([*lines, _last_drawn(rest)]).strip()
+            )
         if said["state"] == "none":
             raise ChangeFailed(f"{host.name}: backups {verb} was ended there by somebody.")
         desk.stopping.check()
         if not said["said"]:
             desk.stopping.pause(PAUSE_SECONDS)
+
+
+def _last_drawn(line: str) -> str:
+    """Return what a terminal would show of a line that was drawn again and again."""
+    return line.rpartition("\r")[2].strip()
 
 
 def _parsed(out: str) -> dict[str, Any]:

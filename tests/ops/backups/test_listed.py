@@ -70,8 +70,8 @@ def test_the_table_has_a_row_for_each_with_what_became_of_it() -> None:
 
 
 def test_of_one_without_a_manifest_only_its_trouble_is_known() -> None:
-    bare = {"engine": None, "host": None, "bytes": None, "plain_bytes": None}
-    found = bucket(one(1, **bare, trouble="no manifest"), one(2))
+    bare = dict.fromkeys(("engine", "host", "bytes", "plain_bytes"))
+    found = bucket(one(1) | bare | {"trouble": "no manifest"}, one(2))
     assert listed.table(found.backups)[-1][2:] == (
         "-", "2026-11-22 11:00 UTC", "0 B", "0 B", "useless"
     )  # fmt: skip

@@ -80,6 +80,24 @@ def test_its_result_is_what_it_has_printed(desk: Desk) -> None:
     assert [values.get("offset") for _, values in one.asked] == [None, 0, 8, 12]
 
 
+def test_a_progress_line_is_shown_as_a_terminal_would_and_is_none_of_the_last_words(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = list[str]()
+    monkeypatch.setattr(Telling, "progress", lambda _self, text: shown.append(text))
+    drawn = "\rdump  1 MiB\x1b[K\rdump  2 MiB\x1b[K"
+    red = END | {"status": 1}
+    with pytest.raises(ChangeFailed) as failed:
+        run(desk, OneHost([{"is_new": True}, said(drawn, 30), said("\nS3 is away.\n", 43), red]))
+    assert [text.strip() for text in shown] == [
+        "db2  dump  2 MiB",
+        "db2  S3 is away.",
+        "db2  S3 is away.",
+        "",
+    ]
+    assert str(failed.value).endswith("fails with 1:\ndump  2 MiB\nS3 is away.")
+
+
 def test_a_line_that_breaks_is_no_end(desk: Desk) -> None:
     one = OneHost(
         [{"is_new": True}, said("a\n", 2), Unreachable("db2: broke"), said("b\n", 4), END]
