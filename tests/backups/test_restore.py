@@ -251,10 +251,12 @@ def test_a_restore_that_is_killed_changes_nothing_and_the_next_one_clears_away(
         os.killpg(process.pid, signal.SIGKILL)
     assert ask(target, "SELECT n FROM old") == [(7,)]
     assert f"{_name(target)}_restoring" in _databases(target)
+    assert list(place.scratch.glob("restore-*/dump"))
     done = subprocess.run(command, cwd=ROOT, check=False)
     assert done.returncode == 0
     assert ask(target, "SELECT count(*) FROM pings_ping") == [(ROWS,)]
     assert _databases(target) == {_name(target), f"{_name(target)}_before_{taken.id}"}
+    assert list(place.scratch.glob("restore-*")) == []
 
 
 @pytest.mark.long

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from backups import cluster as throw_away
-from backups import verify
 from backups.application import database_url
 from backups.commands.verify import drilled
 from backups.layout import Kind, verified_key
 from backups.manifest import Versions
 from backups.settings import Source
+from backups.verify import Verdict
 from tests.backups.drilled import (
     PINGED_AT,
     PINGS,
@@ -43,7 +43,7 @@ def place(key: Key) -> Iterator[Place]:
         yield Place(running_server().new_bucket(), key, scratch)
 
 
-def _verdict(place: Place, source: Source) -> verify.Verdict:
+def _verdict(place: Place, source: Source) -> Verdict:
     verdict = drilled(place.settings(source), None, datetime.now(UTC), at_any_age=False)
     assert list(place.scratch.glob("drill-*")) == []
     assert _servers(place.scratch) == []
@@ -109,7 +109,7 @@ def test_a_server_that_a_drill_has_left_is_ended_with_its_files(place: Place) ->
     server.create()
     server.start()
     assert _servers(place.scratch)
-    verify.clear_away(place.scratch)
+    throw_away.clear_away(place.scratch, "drill-*")
     assert server.process is not None
     assert server.process.wait(60) is not None
     assert list(place.scratch.iterdir()) == []
