@@ -64,7 +64,7 @@ class Dump:
         self._connection = connection
         self._output: Output | None = None
         with asking():
-            self.facts = _facts(connection)
+            self.facts = facts(connection)
 
     def stream(self) -> Output:
         """Start pg_dump on our snapshot."""
@@ -154,7 +154,8 @@ def counted(connection: Any, tables: tuple[str, ...]) -> tuple[dict[str, int], d
     return counts, newest and newest.astimezone(UTC)
 
 
-def _facts(connection: Any) -> Facts:
+def facts(connection: Any) -> Facts:
+    """Return what is known of a database, and whether its standby could be asked instead."""
     ((version, is_standby, name, size, system),) = ask(connection, _DATABASE)
     ((lsn, timeline),) = ask(connection, _STANDBY if is_standby else _PRIMARY)
     ((standbys,),) = ask(connection, _STANDBYS)
