@@ -96,10 +96,7 @@ def test_a_base_and_its_wal_are_verified_every_week_and_go_back(
         _ping(pair.primary, 1)
         fleet.archiving.switch()
     pair.catch_up()
-    assert fleet.run(first, "ship", "--json")["files"] > 0
-    assert fleet.run(first, "ship", "--json")["files"] == 0
-    both = fleet.run(second, "ship", "--json")
-    assert both["known"] == both["files"]
+    _what_both_ship_is_stored_once(fleet, first, second)
 
     verdict = fleet.run(observer, "verify", "--base", "--json")
     assert verdict["verified"]
@@ -119,6 +116,13 @@ def test_a_base_and_its_wal_are_verified_every_week_and_go_back(
     assert done["counts"] == {"pings_ping": 15}
     assert pair.primary.ask("SELECT count(*) FROM pings_ping") == [(15,)]
     assert set(done["seconds"]) >= {"open", "files", "check the files", "replay WAL", "dump"}
+
+
+def _what_both_ship_is_stored_once(fleet: Fleet, first: Path, second: Path) -> None:
+    assert fleet.run(first, "ship", "--json")["files"] > 0
+    assert fleet.run(first, "ship", "--json")["files"] == 0
+    both = fleet.run(second, "ship", "--json")
+    assert both["known"] == both["files"]
 
 
 def _a_drill_goes_red_when_wal_no_longer_comes(observer: Path) -> None:
