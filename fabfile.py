@@ -4,6 +4,7 @@ from invoke.collection import Collection
 
 from ops.tasks import (
     app,
+    backup,
     certs,
     db,
     deploy,
@@ -21,6 +22,7 @@ namespace = Collection(
     fleet.apply,
     doctor.doctor,
     app=Collection.from_module(app),
+    backup=Collection.from_module(backup),
     certs=Collection.from_module(certs),
     db=Collection.from_module(db),
     deploy=Collection.from_module(deploy),

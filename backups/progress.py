@@ -1,5 +1,10 @@
-"""What a person sees of long work: a line on their terminal, and nothing elsewhere."""
+"""What a person sees of long work: a line on their terminal, and nothing elsewhere.
 
+Who follows from another machine sets STILLHERE_FOLLOWED: then the line is written every two
+seconds, whatever stderr is.
+"""
+
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -7,6 +12,8 @@ from typing import TextIO
 
 _WIDTH = 24
 _EVERY_SECONDS = 0.2
+_FOLLOWED = "STILLHERE_FOLLOWED"
+_FOLLOWED_EVERY_SECONDS = 2.0
 
 
 class Progress:
@@ -22,12 +29,13 @@ class Progress:
         self._what, self._total, self._stream, self._clock = what, total_bytes, stream, clock
         self._done = 0
         self._begun = self._shown = clock()
-        self._is_shown = stream.isatty()
+        self._is_shown = stream.isatty() or _FOLLOWED in os.environ
+        self._every = _EVERY_SECONDS if stream.isatty() else _FOLLOWED_EVERY_SECONDS
 
     def add(self, count: int) -> None:
         """Tell that so many bytes more are done."""
         self._done += count
-        if self._is_shown and self._clock() - self._shown >= _EVERY_SECONDS:
+        if self._is_shown and self._clock() - self._shown >= self._every:
             self._show()
 
     def close(self) -> None:

@@ -44,7 +44,7 @@ def restore(parcel: Parcel, settings: Settings, replace: str | None, parts: Part
     """
     manifest = parcel.parsed()
     if manifest.kind is not Kind.DUMP:
-        raise RestoreRefused(f"{manifest.id} is a base backup: it takes --at and --into.")
+        raise RestoreRefused(f"{manifest.id} is a base backup: it takes --at.")
     if manifest.engine != settings.source.kind:
         words = f"{manifest.id} is of {manifest.engine}, and source.kind is {settings.source.kind}"
         raise RestoreRefused(f"{words}: a dump does not change the engine.")
@@ -70,13 +70,13 @@ def _restore(
     with scratch(settings.scratch) as folder:
         dump = folder / "dump"
         brought(parcel, dump, settings.store.authority, parts)
-        found = _loaded(dump, manifest, target, before, parts)
+        found = loaded(dump, manifest, target, before, parts)
     with parts.timed("take the name"):
         kept = target.take_name(before, manifest.id)
     return kept, found
 
 
-def _loaded(
+def loaded(
     dump: Path, manifest: Manifest, target: Replacing, before: Before | None, parts: Parts
 ) -> Mapping[str, int | None]:
     """Load under the other name and count; whatever goes wrong, that database goes again."""

@@ -29,8 +29,9 @@ PIECE_BYTES = 1 << 18
 NO_SUCH_COMMAND = 127  # what a shell ends with
 # In this order: what one needs comes before it.
 MODULES = (
-    "commands", "seeing", "guarding", "changing", "balancing", "probing", "clusters", "examining",
-    "releasing", "deploying", "updating", "failing_over", "proving", "rejoining", "serving",
+    "commands", "seeing", "guarding", "changing", "balancing", "probing", "clusters", "releasing",
+    "deploying", "backing_up", "examining", "updating", "failing_over", "proving", "rejoining",
+    "serving",
 )  # fmt: skip
 ON_HOSTS_TOO = "provisioning.programs.certifying"  # which timers there run
 # Small enough to be no secret and no length problem; the modules come by stdin.

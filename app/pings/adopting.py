@@ -47,12 +47,13 @@ class Outlook:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The database that is there, the system that was drained into before, the journals."""
+    """The database that is there, the one that was drained into before, the journals."""
 
     system: int
     timeline: int
     known: int | None
     journals: list[Outlook]
+    known_timeline: int | None = None
 
 
 def look() -> Found:
@@ -66,7 +67,8 @@ def look() -> Found:
         known = None
     found = sorted(settings.JOURNAL_DIR.iterdir()) if settings.JOURNAL_DIR.is_dir() else []
     journals = [one for one in map(_outlook, found) if one is not None]
-    return Found(here.system, here.timeline, known.system if known else None, journals)
+    before = (known.system, known.timeline) if known else (None, None)
+    return Found(here.system, here.timeline, before[0], journals, before[1])
 
 
 def adopt(found: Found, system: str) -> None:

@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Callable
 from typing import Any
 
+from ops.agent.backing_up import listed
 from ops.agent.balancing import haproxy
 from ops.agent.clusters import cluster
 from ops.agent.commands import DEBIAN, Failed, run
@@ -264,4 +265,5 @@ EXAMINED: dict[str, Callable[..., Answer]] = {
     "journals": journals,
     "backends": backends,
     "handshakes": handshakes,
+    "backups": listed,
 }

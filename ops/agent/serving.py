@@ -19,6 +19,7 @@ agent, which lets go of the operators' lock. Only Python 3.11's own library here
     {"ask": "fence"}, "stop_database", "promote" and others: see failing_over
     {"ask": "first_write"}, "replication_login", "database_url": see proving
     {"ask": "rewind", ...}, "follow", "database_log": see rejoining
+    {"ask": "backups", ...}, "begin_backups" and others: see backing_up
 """
 
 import fcntl
@@ -30,6 +31,14 @@ import time
 from collections.abc import Callable
 from typing import Any, TextIO
 
+from ops.agent.backing_up import (
+    backups,
+    begin_backups,
+    follow_backup_unit,
+    follow_backups,
+    start_backup_unit,
+    stop_backups,
+)
 from ops.agent.balancing import haproxy
 from ops.agent.changing import change
 from ops.agent.clusters import cluster
@@ -169,4 +178,10 @@ ASKED: dict[str, Callable[..., dict[str, Any]]] = {
     "rewind": rewind,
     "follow": follow,
     "database_log": database_log,
+    "backups": backups,
+    "begin_backups": begin_backups,
+    "follow_backups": follow_backups,
+    "stop_backups": stop_backups,
+    "start_backup_unit": start_backup_unit,
+    "follow_backup_unit": follow_backup_unit,
 }

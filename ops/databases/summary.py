@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ops.backups.listed import Known, newest_as_json, newest_in_words, why_not_recent
 from ops.databases.judging import findings, lag_of, sized, the_primary, who_is_primary
 from ops.databases.lsn import format_lsn
 from ops.databases.node import FENCED, Node, Server
@@ -11,7 +12,6 @@ from ops.lab.report import aligned
 from provisioning.fleet import Fleet
 
 Nodes = Mapping[str, Node | str]
-NO_BACKUP = "none is known"
 Row = tuple[str, ...]
 
 
@@ -27,12 +27,16 @@ class Journal:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """All that a status is made of. `silent`: application servers that did not answer, and why."""
+    """All that a status is made of. `silent`: application servers that did not answer, and why.
+
+    `backups` is None for a fleet that has none.
+    """
 
     fleet: Fleet
     nodes: Nodes
     journals: Sequence[Journal] = ()
     silent: Mapping[str, str] = field(default_factory=dict)
+    backups: Known = None
 
 
 def lines(seen: Seen) -> list[str]:
@@ -41,7 +45,7 @@ def lines(seen: Seen) -> list[str]:
     parts = [aligned(table) for table in tables if len(table) > 1]
     return [
         *(line for part in parts for line in (*part, "")),
-        f"last verified backup: {NO_BACKUP}",
+        f"last verified backup: {newest_in_words(seen.backups)}",
     ]
 
 
@@ -51,7 +55,10 @@ def troubles(seen: Seen) -> list[str]:
     found = [] if is_well else [words]
     found += [one for one in seen.nodes.values() if isinstance(one, str)]
     found += [f"{one.host}: {one.words}" for one in findings(seen.nodes) if one.is_red]
-    return found + list(seen.silent.values())
+    found += seen.silent.values()
+    if seen.backups is not None and (why := why_not_recent(seen.backups)):
+        found.append(why)
+    return found
 
 
 def notes(seen: Seen) -> list[str]:
@@ -166,7 +173,7 @@ def as_json(seen: Seen) -> dict[str, Any]:
         "primary": primary.name if primary else None,
         "hosts": [_host_json(name, one, primary) for name, one in seen.nodes.items()],
         "journals": [asdict(one) for one in seen.journals],
-        "last_verified_backup": None,
+        "last_verified_backup": newest_as_json(seen.backups),
         "red": troubles(seen),
         "notes": notes(seen),
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 from ops.doctor import (
     backends,
+    backups,
     certificates,
     clocks,
     database,
@@ -25,7 +26,7 @@ from ops.facts import observed
 from ops.reading import LOOK_SECONDS, MOST_AT_ONCE, Sessions
 from provisioning.fleet import Fleet, Host, Machine
 
-# In the order in which they are told. Backups come here.
+# In the order in which they are told.
 SUBJECTS: tuple[Subject, ...] = (
     reach,
     clocks,
@@ -36,6 +37,7 @@ SUBJECTS: tuple[Subject, ...] = (
     names,
     replication,
     database,
+    backups,
     mail,
     health,
     backends,

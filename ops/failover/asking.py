@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ops.backups.reading import known_backups
 from ops.databases.node import Node
 from ops.deploy.desk import Desk, at_once
 from ops.errors import HostError
@@ -22,8 +23,13 @@ def kept_by(nodes: Mapping[str, Node | str]) -> Kept:
     }
 
 
-def seen(desk: Desk, nodes: Mapping[str, Node | str], old: Host | None, new: Host) -> Seen:
-    """Ask every application server, and the old primary when it is known, at once."""
+def seen(
+    desk: Desk, nodes: Mapping[str, Node | str], old: Host | None, new: Host, *, has_backup: bool
+) -> Seen:
+    """Ask every application server at once, the old primary when it is known, and the observer.
+
+    `has_backup`: a verified backup is wanted; else nobody asks for one.
+    """
     servers = desk.hosts(Role.APP_SERVER)
     logins = at_once(lambda server: _said(lambda: _login(desk, server, new)), servers)
     urls = at_once(lambda server: _url(desk, server), servers)
@@ -38,6 +44,7 @@ def seen(desk: Desk, nodes: Mapping[str, Node | str], old: Host | None, new: Hos
         {server.name: url for server, url in zip(servers, urls, strict=True)},
         [f"{one.address}:{POSTGRESQL.port}" for one in desk.fleet.of_role(Role.DATABASE)],
         slot_name(old.name) if old else "",
+        known_backups(desk.sessions, desk.fleet) if has_backup else None,
     )
 
 

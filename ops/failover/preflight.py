@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ops.backups.listed import Known, Listed, in_words, why_not_recent
 from ops.databases.judging import MOST_LAG_BYTES, NOT_LESS, lag_of, sized, the_primary
 from ops.databases.node import FENCED, Node
 from provisioning.flows import POSTGRESQL
 
 LEAST_FREE_SHARE, LEAST_FREE_BYTES = 0.05, 1 << 30
 LEAST_OPTIONS = ("connect_timeout", "keepalives_idle", "tcp_user_timeout")
-BACKUP_HOURS = 26
 _WHO = {
     True: "one primary, and the standby follows it",
     False: "the standby is one, and nobody beside the old primary takes writes",
@@ -51,6 +51,7 @@ class Seen:
     application, "" when it can. `replication`: the same of the old one, as a standby.
     `urls`: by application server, hosts and options of its DATABASE_URL, or {"lacks": ...}.
     `databases`: address and port of each database host. `slot`: of the old one on the new one.
+    `backups` is not asked for, and None, when the failover is to go on without one.
     """
 
     nodes: Mapping[str, Node | str]
@@ -59,6 +60,7 @@ class Seen:
     urls: Mapping[str, Mapping[str, Any]]
     databases: Sequence[str]
     slot: str
+    backups: Known = None
 
 
 def judged(plan: Plan, seen: Seen) -> list[Judgement]:
@@ -76,7 +78,7 @@ def judged(plan: Plan, seen: Seen) -> list[Judgement]:
         "P5": (_logins(plan, seen), "every application server, and replication, can log in"),
         "P6": (_fitness(plan, seen, old, new), "checksums, slots, room on the disks"),
         "P7": (_urls(seen), "every DATABASE_URL names all database hosts"),
-        "P8": (_backup(plan), "left out, by --without-backup"),
+        "P8": (_backup(plan, seen), _which_backup(plan, seen.backups)),
     }
     for point, (reasons, all_well) in points.items():
         reds = [Judgement(point, words, is_red=True) for words in reasons]
@@ -215,12 +217,15 @@ def _urls(seen: Seen) -> Iterator[str]:
             yield f"{server}: its DATABASE_URL lacks {', '.join(missing)}. fab apply."
 
 
-def _backup(plan: Plan) -> Iterator[str]:
-    if not plan.without_backup:
-        yield (
-            f"no verified backup of the last {BACKUP_HOURS} hours is known. Take one, or say "
-            "--without-backup: the report keeps that."
-        )
+def _backup(plan: Plan, seen: Seen) -> Iterator[str]:
+    if not plan.without_backup and (why := why_not_recent(seen.backups)):
+        yield f"{why} Or say --without-backup: the report keeps that."
+
+
+def _which_backup(plan: Plan, known: Known) -> str:
+    if plan.without_backup or not isinstance(known, Listed) or known.newest_verified is None:
+        return "left out, by --without-backup"
+    return f"{in_words(known, known.newest_verified)} came back"
 
 
 def _system(one: Node) -> str:

@@ -92,7 +92,8 @@ def _judged(desk: Desk, errand: Errand, decision: Decision, nodes: Nodes) -> Pro
     new = fleet.host(wanted.to)
     plan = Plan(new.name, wanted.is_primary_lost, errand.without_backup, cut_off is not None)
     with desk.telling.step("pre-flight", "all"):
-        points = judged(plan, seen(desk, nodes, old, new))
+        found = seen(desk, nodes, old, new, has_backup=not errand.without_backup)
+        points = judged(plan, found)
     for point in (Judgement("P1", "all hosts are held: nobody else is at work"), *points):
         _say(desk, point)
     if any(point.is_red for point in points):

@@ -97,13 +97,13 @@ def _bucket_script(folder: str, url: str) -> str:
     lock = "x-amz-bucket-object-lock-enabled: true"
     return f"""#!/bin/sh
 put() {{
-    curl --silent --max-time 10 --config {folder}/s3.curl --cacert {folder}/authority.pem \\
+    curl --silent --max-time 3 --config {folder}/s3.curl --cacert {folder}/authority.pem \\
         --request PUT --output /dev/null --write-out '%{{http_code}}' "$@"
 }}
 # 409: it is there already.
 until put --header '{lock}' {url} | grep -qE '200|409'; do sleep 0.1; done
-# The parts of SeaweedFS still wait for each other; then an object can be stored.
-until put --data-binary ready {url}/ready | grep -q 200; do sleep 0.1; done
+# Parts of SeaweedFS still wait for each other. A file: what curl 7.88 signs of data, nobody takes.
+until put --upload-file {folder}/master.toml {url}/ready | grep -q 200; do sleep 0.1; done
 """
 
 

@@ -10,6 +10,7 @@ from fabric import task
 from invoke.exceptions import Exit
 
 from ops.audit import Audit, operator
+from ops.backups.reading import known_backups
 from ops.confirming import confirmed, named
 from ops.console import Console, show_plan
 from ops.databases import fencing, rejoining, standing_by, summary
@@ -23,6 +24,7 @@ from ops.deploy.telling import Telling
 from ops.errors import HostError, Refused
 from ops.fleets import find_fleet
 from ops.reading import LOOK_SECONDS, MOST_AT_ONCE, Sessions, sessions_with
+from ops.tasks.adopt import adopt  # noqa: F401 (a verb of `db`)
 from ops.tasks.failover import failover  # noqa: F401 (a verb of `db`)
 from ops.tasks.fleet import PENDING, speaking
 from provisioning.fleet import Fleet, Host, Role
@@ -178,12 +180,14 @@ def _seen(fleet: Fleet, sessions: Sessions) -> Seen:
     servers = fleet.of_role(Role.APP_SERVER)
     with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
         nodes = pool.submit(read_nodes, sessions, fleet.of_role(Role.DATABASE))
+        backups = pool.submit(known_backups, sessions, fleet)
         kept = dict(pool.map(lambda host: (host.name, _journals_of(sessions, host)), servers))
     return Seen(
         fleet,
         nodes.result(),
         [one for found in kept.values() if not isinstance(found, str) for one in found],
         {name: found for name, found in kept.items() if isinstance(found, str)},
+        backups.result(),
     )
 
 

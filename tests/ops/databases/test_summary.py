@@ -11,6 +11,7 @@ from ops.databases.node import Connections, Node
 from ops.databases.summary import Journal, Seen
 from ops.inventory import read_fleet
 from provisioning.fleet import Fleet
+from tests.ops.backups.bucket import bucket, one
 from tests.ops.databases.nodes import node, primary, server, standby
 from tests.ops.inventories import inventory
 
@@ -51,6 +52,20 @@ def test_the_tables_say_all_that_a_person_looks_for(fleet: Fleet) -> None:
     ]
     assert summary.troubles(well(fleet)) == []
     assert summary.notes(well(fleet)) == []
+
+
+def test_the_newest_verified_backup_is_told_and_an_old_one_is_red(fleet: Fleet) -> None:
+    young = replace(well(fleet), backups=bucket(one(2), one(1, verified=False)))
+    assert summary.lines(young)[-1] == (
+        "last verified backup: 20261122T100000Z-1a2b3c, a dump of 2.0 hours ago"
+    )
+    assert summary.troubles(young) == []
+    assert summary.as_json(young)["last_verified_backup"]["age_seconds"] == 7_200
+    assert summary.as_json(well(fleet))["last_verified_backup"] is None
+    (trouble,) = summary.troubles(replace(young, backups=bucket(one(27))))
+    assert "no verified backup of the last 26 hours" in trouble
+    (trouble,) = summary.troubles(replace(young, backups="obs1: no answer."))
+    assert trouble.endswith("obs1: no answer.")
 
 
 def test_programs_get_the_same(fleet: Fleet) -> None:

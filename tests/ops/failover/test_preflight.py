@@ -7,6 +7,8 @@ import pytest
 
 from ops.databases.node import FENCED, Node, Receiver, Slot, Transaction
 from ops.failover.preflight import Plan, Seen, judged
+from tests.ops.backups.bucket import bucket
+from tests.ops.backups.bucket import one as backup
 from tests.ops.databases.nodes import LSN, MIB, SETTINGS, control, node, primary, standby
 
 DATABASES = ["192.0.2.31:5432", "192.0.2.32:5432"]
@@ -122,8 +124,20 @@ def test_what_is_wrong_is_red_and_says_where(seen: Seen, point: str, words: str)
     assert words in found[point]
 
 
-def test_without_a_backup_only_the_word_for_it_helps() -> None:
-    assert "--without-backup" in reds(WELL, replace(PLAN, without_backup=False))["P8"]
+def test_without_a_verified_backup_only_the_word_for_it_helps() -> None:
+    wanted = replace(PLAN, without_backup=False)
+    for known in (None, "obs1: no answer.", bucket(backup(1, verified=False)), bucket(backup(27))):
+        seen = replace(WELL, backups=known)
+        assert "Or say --without-backup" in reds(seen, wanted)["P8"]
+        assert reds(seen) == {}
+
+
+def test_with_a_verified_backup_nothing_is_left_out() -> None:
+    wanted, seen = replace(PLAN, without_backup=False), replace(WELL, backups=bucket(backup(26)))
+    assert reds(seen, wanted) == {}
+    assert judged(wanted, seen)[-1].words == (
+        "20261121T100000Z-1a2b3c, a dump of 26.0 hours ago came back"
+    )
 
 
 def test_a_lag_just_below_the_limit_is_well() -> None:
