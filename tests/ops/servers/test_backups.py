@@ -143,13 +143,15 @@ def test_a_unit_is_shut_in_and_its_check_hears_how_it_ended(
         rehearsal.run("db2", listen)
         wait_for(lambda: "ping.new" in rehearsal.run("db2", ["ls", "/run"]), "who listens")
         rehearsal.run("db2", ["sh", "-c", "systemctl start stillhere-backup-base || true"])
-        said = rehearsal.run("db2", ["journalctl", "-u", "stillhere-backup-base", "-o", "cat"])
+        run = "_SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID stillhere-backup-base)"
+        said = rehearsal.run("db2", ["sh", "-c", f"journalctl -o cat {run}"])
         rehearsal.run("db2", ["systemctl", "reset-failed", "stillhere-backup-base"])
     assert [line for line in said.splitlines() if line.startswith(("I am", "read", "wrote"))] == [
         "I am postgres run --base",
         f"wrote {backups.SPOOL}/x",
     ]
-    assert rehearsal.run("db2", ["cat", "/run/ping.new"]).splitlines() == [
+    heard = rehearsal.run("db2", ["sh", "-c", "cat /run/ping.new && rm /run/ping.new"])
+    assert heard.splitlines() == [
         "/ping/key/backup-base-db2/fail?create=1",
         "SERVICE_RESULT=exit-code",
         "EXIT_CODE=exited",
