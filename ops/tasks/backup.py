@@ -107,7 +107,7 @@ def drill(_: Any, fleet: str = "", json: bool = False) -> None:
 
 
 _RESTORE = {
-    "at": "Bring back this moment, in UTC (2026-11-22T01:30:00Z), from a base backup and the WAL.",
+    "at": "Bring back this moment (2026-11-22T01:30:00Z, or latest), from a base backup and WAL.",
     "replace": "There are tables: keep them by another name, and put the backup in their place.",
     "confirm": "The name of the host that takes writes, instead of typing it.",
 }
@@ -132,19 +132,19 @@ def restore(
         primary = desk.fleet.host(restoring.target(nodes).name)
         observer = the_observer(desk.fleet)
         known = listed_by(desk.sessions, observer)
-        one = restoring.chosen(known, wanted)
-        desk.telling.say(restoring.consequence(primary.name, one, known, wanted))
+        found = restoring.opened(desk, observer, known, wanted)
+        desk.telling.say(restoring.consequence(primary.name, found.backup, known, wanted))
         if not named(desk.telling.console, primary.name, confirm):
             raise Exit(code=PENDING)
         with desk.stopping.watched():
-            said = restoring.restore(desk, observer, primary, one, wanted)
+            said = restoring.restore(desk, primary, found, wanted)
         _parts(desk, said)
         desk.telling.say(_ADOPT)
         if json:
             desk.telling.data(json_format.dumps(said, indent=2))
 
 
-def _moment(at: str) -> datetime | None:
+def _moment(at: str) -> str:
     with speaking(Console()):
         return restoring.moment(at, datetime.now(UTC))
 
