@@ -77,13 +77,18 @@ def list_(_: Any, fleet: str = "", json: bool = False) -> None:
             raise Exit(code=1)
 
 
-@task(help=_FLEET | _BACKUP, auto_shortflags=False)
-def verify(_: Any, fleet: str = "", backup: str = "", json: bool = False) -> None:
+@task(
+    help=_FLEET | _BACKUP | {"base": "A base backup, with all WAL behind it."},
+    auto_shortflags=False,
+)
+def verify(
+    _: Any, fleet: str = "", backup: str = "", base: bool = False, json: bool = False
+) -> None:
     """Restore one on the observer, to see that it comes back. Exit 0 it does, 1 it does not."""
     with _at_desk(fleet, "fab backup.verify") as desk:
         observer = the_observer(desk.fleet)
         with desk.stopping.watched():
-            ended = drilling.verify(desk, observer, backup)
+            ended = drilling.verify(desk, observer, backup, is_base=base)
         _parts(desk, ended.answer)
         if json:
             desk.telling.data(json_format.dumps(ended.answer, indent=2))
