@@ -9,7 +9,7 @@ back with it, those of later from the journals of the application servers.
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,7 +50,8 @@ class RestoreDrill:
 
     product: Product
     say: Say
-    deploy: tuple[str, ...] = ("--commit", "HEAD")
+    commit: str = "HEAD"
+    environment: Mapping[str, str] = field(default_factory=dict)  # of fab
     acknowledged: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -99,7 +100,7 @@ class RestoreDrill:
             self._fab("apply", "--yes")
         primary = self.product.primary()
         with self._timed("deploy"):
-            self._fab("deploy", *self.deploy, "--yes")
+            self._fab("deploy", "--commit", self.commit, "--yes")
         named = ("--backup", backup, "--confirm", primary, "--replace")
         with self._timed("restore"):
             restored: dict[str, Any] = self._json("backup.restore", *named)
@@ -152,7 +153,8 @@ class RestoreDrill:
         return json.loads(self._fab(verb, "--json", *words))
 
     def _fab(self, verb: str, *words: str) -> str:
-        return must_fab(verb, "--fleet", fleet_of(self.product.lab), *words)
+        to = ("--fleet", fleet_of(self.product.lab))
+        return must_fab(verb, *to, *words, **self.environment)
 
     @contextmanager
     def _timed(self, part: str) -> Iterator[None]:
