@@ -17,6 +17,9 @@ case $made in
 	;;
 esac
 for there in /etc/postgresql/*/* /var/lib/postgresql/*/*; do
+	case $there in
+	/var/lib/postgresql/stillhere-*) continue ;; # of backups, which begin before there is a cluster
+	esac
 	[ ! -e "$there" ] || {
 		echo "$there is there: a cluster is never made anew." \
 			"If nobody wants it, and what it is left of was dropped: rm -r $there" >&2

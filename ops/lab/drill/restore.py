@@ -9,7 +9,7 @@ back with it, those of later from the journals of the application servers.
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,7 +25,8 @@ from ops.lab.drill.tampering import Tampering
 PREFIX = "drill"
 CHECKS, PINGERS = 20, 4
 PING_SECONDS = 0.2
-TRAFFIC_SECONDS = 5.0
+TRAFFIC_SECONDS, MOST_TRIES = 5.0, 20
+LEAST = 100  # pings each time; a busy machine needs some tries
 SETTLED_SECONDS = 180.0
 STREAMING = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
 STREAMING_SECONDS = 90.0
@@ -50,7 +51,8 @@ class RestoreDrill:
 
     product: Product
     say: Say
-    deploy: tuple[str, ...] = ("--commit", "HEAD")
+    commit: str = "HEAD"
+    environment: Mapping[str, str] = field(default_factory=dict)  # of fab
     acknowledged: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -99,7 +101,7 @@ class RestoreDrill:
             self._fab("apply", "--yes")
         primary = self.product.primary()
         with self._timed("deploy"):
-            self._fab("deploy", *self.deploy, "--yes")
+            self._fab("deploy", "--commit", self.commit, "--yes")
         named = ("--backup", backup, "--confirm", primary, "--replace")
         with self._timed("restore"):
             restored: dict[str, Any] = self._json("backup.restore", *named)
@@ -111,7 +113,7 @@ class RestoreDrill:
 
     def _pings(self, targets: list[str]) -> None:
         """Have clients ping for a while, through every door; none may be refused."""
-        product = self.product
+        product, wanted = self.product, len(self.acknowledged) + LEAST
         streams = [
             load.stream("pings", door, targets[pinger:] + targets[:pinger],
                         is_kept=pinger > 0, pause_seconds=PING_SECONDS)
@@ -119,11 +121,15 @@ class RestoreDrill:
             for pinger in range(PINGERS)
         ]  # fmt: skip
         asked = load.asked(product.certificates(), streams)
-        with programs.running(product.lab, "client", programs.TRAFFIC, asked) as said:
-            time.sleep(TRAFFIC_SECONDS)
-        if said.values["failed"]:
-            raise LabError(f"Pings were refused: {said.values['by_kind']}")
-        self.acknowledged += said.values["acknowledged"]
+        for _ in range(MOST_TRIES):
+            with programs.running(product.lab, "client", programs.TRAFFIC, asked) as said:
+                time.sleep(TRAFFIC_SECONDS)
+            if said.values["failed"]:
+                raise LabError(f"Pings were refused: {said.values['by_kind']}")
+            self.acknowledged += said.values["acknowledged"]
+            if len(self.acknowledged) >= wanted:
+                return
+        raise LabError(f"Fewer than {LEAST} pings were answered in {MOST_TRIES} tries.")
 
     def _all_there(self) -> None:
         found = self.product.settled(self.acknowledged, SETTLED_SECONDS)
@@ -152,7 +158,8 @@ class RestoreDrill:
         return json.loads(self._fab(verb, "--json", *words))
 
     def _fab(self, verb: str, *words: str) -> str:
-        return must_fab(verb, "--fleet", fleet_of(self.product.lab), *words)
+        to = ("--fleet", fleet_of(self.product.lab))
+        return must_fab(verb, *to, *words, **self.environment)
 
     @contextmanager
     def _timed(self, part: str) -> Iterator[None]:
