@@ -107,9 +107,9 @@ def test_a_change_that_nobody_confirmed_is_taken_back_after_a_reboot_too(
     monkeypatch.setattr(base, "openings", nothing_open)
     (result,) = apply_here(only_app1, nothing_told)
     assert "takes it back" in result.trouble
+    assert rehearsal.run("app1", ["cat", "/etc/nftables.conf"]) != before
     rehearsal.kill("app1")
     rehearsal.start("app1", is_reachable=False)
-    assert rehearsal.run("app1", ["cat", "/etc/nftables.conf"]) != before
     deadline = time.monotonic() + 60
     while not can_connect(applied, applied.host("app1")):
         assert time.monotonic() < deadline, "still locked out"

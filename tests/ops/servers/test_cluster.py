@@ -118,6 +118,8 @@ def test_what_is_not_ours_to_take_back_is_said_and_left(
 ) -> None:
     by_hand = "/etc/postgresql/17/main/conf.d/zz.conf"
     lines = "work_mem = 5MB\\nmax_connections = 321\\n"
+    # A server that has just been started answers before systemd calls it started.
+    rehearsal.run("db1", ["systemctl", "start", "postgresql@17-main"])
     try:
         rehearsal.run("db1", ["sh", "-c", f"printf '{lines}' > {by_hand}"])
         asked(rehearsal, "CREATE ROLE eve SUPERUSER")
