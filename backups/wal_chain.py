@@ -72,8 +72,10 @@ def _needed(
     newest = max(numbers)
     names = [history_name(newest)] if newest > timeline else []
     end = max(numbers[newest]) + 1
-    for branch in sorted({*numbers, timeline}, reverse=True):
-        lowest = min(numbers[branch], default=first)
+    # One of which only the history is there may have lost all of its segments.
+    begun = {one.timeline for one in useful if one.is_history and one.timeline < newest}
+    for branch in sorted({*numbers, *begun, timeline}, reverse=True):
+        lowest = min(numbers[branch], default=end)
         forks = [at for before, at in left if before == branch - 1 and first <= at <= lowest]
         start = first if branch == timeline else max(forks, default=lowest)
         # A timeline that another one began before was given up.
