@@ -61,7 +61,7 @@ def looked(desk: Desk) -> list[Found]:
         try:
             return _asked(desk, server, [])
         except HostError as error:
-            return str(error)
+            return reason(error)
 
     with desk.telling.step("look", "all"):
         found = at_once(one, desk.hosts(Role.APP_SERVER))
@@ -163,7 +163,7 @@ def _drained(desk: Desk, one: Found, seconds: float) -> str:
         try:
             left = backlogs(desk, server, one.release)
         except ChangeFailed as error:
-            said = str(error)
+            said = reason(error)
         else:
             pings = sum(each.pings for each in left)
             is_through = not pings or pings < min(before, MOST_FRESH)
@@ -174,6 +174,12 @@ def _drained(desk: Desk, one: Found, seconds: float) -> str:
             return said
         desk.telling.progress(f"  {one.server}  {said} ...")
         desk.stopping.pause(PAUSE_SECONDS)
+
+
+def reason(error: Exception) -> str:
+    """Return the first line of an error and its last one: between is what Python met. Pure."""
+    first, *others = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
+    return f"{first} {others[-1]}" if others else first
 
 
 def _is_anew(one: Outlook) -> bool:

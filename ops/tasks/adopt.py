@@ -75,7 +75,7 @@ def _adopt(desk: Desk, confirm: str) -> tuple[list[adopting.Found], dict[str, st
         left = adopting.drained(desk, found)
     for server, words in left.items():
         if words:
-            desk.telling.trouble(f"{server}: {words}")
+            desk.telling.trouble(f"{server}: {words.removeprefix(f'{server}: ')}")
     if any(left.values()):
         desk.telling.say("The drains go on by themselves; the same command looks again.")
     desk.telling.say(_ASIDE)

@@ -6,7 +6,8 @@ from dataclasses import asdict, replace
 import pytest
 
 from app.pings import adopting as of_the_product
-from ops.backups.adopting import Found, Outlook, consequence, lines, understood, why_not
+from ops.backups.adopting import Found, Outlook, consequence, lines, reason, understood, why_not
+from ops.errors import ChangeFailed
 from tests.ops.databases.nodes import control, primary
 
 SYSTEM = int(control().system_identifier)
@@ -67,6 +68,14 @@ def test_the_consequence_counts_over_all_journals() -> None:
     unknown = replace(APP1, journals=(DROPPED, replace(DROPPED, gone=None)))
     assert "more than 300 may be gone" in consequence([unknown], primary())
     assert "none is gone." in consequence([second], primary())
+
+
+def test_of_a_traceback_only_what_and_why_is_told() -> None:
+    said = "app1: manage.py backlog fails:\nTraceback ...\n  File x\nNoServer: none takes writes\n"
+    assert (
+        reason(ChangeFailed(said)) == "app1: manage.py backlog fails: NoServer: none takes writes"
+    )
+    assert reason(ChangeFailed("app1: no answer.")) == "app1: no answer."
 
 
 def test_the_product_says_it_in_the_shape_that_is_understood() -> None:
