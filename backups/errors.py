@@ -11,6 +11,12 @@ BackupError
         StoreSilent     nobody answers there, or not in time
         NotStored       there is no such object
         AlreadyStored   there is one already
+    DamagedBackup       what is there is not what was stored, or does not restore
+    UnlockError         no private key here opens it
+    ClusterError        PostgreSQL is missing here, or fails
+    RestoreRefused      something is in the way; nothing was changed
+    NoSpace             a disk has not the room that it takes
+    NotVerified         the drill is red
     Busy                another run is at it
     Interrupted         somebody ended this run
 """
@@ -58,6 +64,30 @@ class NotStored(StoreError):
 
 class AlreadyStored(StoreError):
     """An object has that key, and stays."""
+
+
+class DamagedBackup(BackupError):
+    """What is there is not what was stored, or is of no use."""
+
+
+class UnlockError(BackupError):
+    """No private key is here, or it does not open."""
+
+
+class ClusterError(BackupError):
+    """PostgreSQL is missing here, or fails."""
+
+
+class RestoreRefused(BackupError):
+    """Something is in the way, and a person has to say how to go on."""
+
+
+class NoSpace(BackupError):
+    """A disk has not the room that it takes."""
+
+
+class NotVerified(BackupError):
+    """The drill has found something wrong."""
 
 
 class Busy(BackupError):

@@ -134,7 +134,7 @@ class _Run:
             kind=self.kind,
             engine=facts.engine,
             host=socket.gethostname(),
-            release=_release(Path("release.json")),
+            release=release_of(Path("release.json")),
             started_at=self.begun,
             finished_at=self.clock(),
             object=stored,
@@ -221,7 +221,7 @@ def told(manifest: Manifest) -> str:
     )
 
 
-def _release(path: Path) -> str:
+def release_of(path: Path) -> str:
     """Return the release that we are a part of; nothing when we are a checkout."""
     try:
         return str(json.loads(path.read_bytes())["id"])
