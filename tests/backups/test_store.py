@@ -6,6 +6,7 @@ from urllib.request import urlopen
 import pytest
 
 from backups.errors import AlreadyStored, NotStored, SettingsError, StoreRefused, StoreSilent
+from backups.multipart import Upload
 from backups.settings import StoreSettings
 from backups.store import Store
 from tests.ports import free_port
@@ -96,3 +97,17 @@ def test_credentials_that_others_may_read_are_refused() -> None:
     with pytest.raises(SettingsError, match="can be read by others"):
         Store(settings)
     settings.credentials.chmod(0o600)
+
+
+def test_lock_days_hold_what_is_stored_against_everybody() -> None:
+    bucket = running_server().new_bucket()
+    operator = bucket.store(OPERATOR, lock_days=1)
+    operator.put("dumps/a", b"1")
+    upload = Upload(operator, "dumps/b")
+    upload.write(b"2")
+    upload.flush()
+    upload.complete()
+    for version in operator.versions("dumps/"):
+        with pytest.raises(StoreRefused):
+            operator.delete(version.key, version.version)
+    assert operator.read("dumps/b") == b"2"
