@@ -157,7 +157,6 @@ def test_a_unit_is_shut_in_and_its_check_hears_how_it_ended(
         "EXIT_CODE=exited",
         "EXIT_STATUS=3",
     ]
-    assert shown_plan(applied).returncode == EMPTY
 
 
 @pytest.mark.long
