@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from backups import counted, disk, load, sqlite_restore
+from backups import cluster, counted, disk, load, sqlite_restore
 from backups.bringing import brought, refuse_to_replace
 from backups.disk import Need
 from backups.errors import NoSpace, RestoreRefused
@@ -98,9 +98,13 @@ def loaded(
 
 @contextmanager
 def scratch(parent: Path) -> Iterator[Path]:
-    """Make a folder for what is decrypted; it goes with all that is in it."""
+    """Make a folder for what is decrypted; it goes with all that is in it.
+
+    What a restore that was killed has left goes, too: whoever calls holds the lock.
+    """
     try:
         parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        cluster.clear_away(parent, "restore-*")
         folder = Path(tempfile.mkdtemp(prefix="restore-", dir=parent))
     except OSError as error:
         raise NoSpace(f"{parent} (scratch) cannot be written: {error.strerror}.") from None

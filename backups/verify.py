@@ -7,7 +7,6 @@ Every step that fails makes it red, and nothing is recorded then.
 """
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -188,10 +187,3 @@ def _migrate(application: Application, manifest: Manifest) -> None:
     application.command("migrate", "--no-input")
     if not application.has_all_migrations():
         raise NotVerified(f"{manifest.id} still lacks migrations after `migrate`.")
-
-
-def clear_away(scratch: Path) -> None:
-    """Delete what a drill that was cut off has left; its server ends with its files."""
-    for left in scratch.glob("drill-*"):
-        cluster.kill_left(left / "cluster")
-        shutil.rmtree(left, ignore_errors=True)

@@ -11,7 +11,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from backups import verify
+from backups import cluster
 from backups.layout import Kind
 from backups.lock import claimed
 from backups.parts import Parts
@@ -35,7 +35,7 @@ def main(arguments: argparse.Namespace) -> int:
     settings = read_settings(path_of(arguments.settings))
     now = datetime.now(UTC)
     with claimed(settings.scratch, "verify", now):
-        verify.clear_away(settings.scratch)
+        cluster.clear_away(settings.scratch, "drill-*")
         kind = Kind.BASE if arguments.base else Kind.DUMP
         any_age = arguments.any_age
         verdict = drilled(settings, arguments.backup, now, at_any_age=any_age, kind=kind)

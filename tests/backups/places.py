@@ -1,12 +1,12 @@
 """What a test of backups stands on: settings of a real bucket, real keys, a real database."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import psycopg2
 
-from backups.settings import Settings, Source
+from backups.settings import Settings, Source, StoreSettings
 from tests.backups.keys import key_pair
 from tests.postgresql import Cluster
 from tests.s3 import WRITER, Bucket, running_server
@@ -50,3 +50,30 @@ def fill(conninfo: str, rows: int = 1_000) -> None:
             "'1 s', md5(i::text) FROM generate_series(1, %s) i",
             [rows],
         )
+
+
+def fill_widely(conninfo: str) -> None:
+    """Add rows that hardly compress: a dump of more than 5 MiB."""
+    with connection_to(conninfo) as cursor:
+        cursor.execute("CREATE TABLE wide (body text)")
+        cursor.execute(
+            "INSERT INTO wide SELECT string_agg(md5(random()::text), '') "
+            "FROM generate_series(1, 360000) i GROUP BY i / 100"
+        )
+
+
+def write_settings(
+    path: Path, store: StoreSettings, recipients: Iterable[Path], scratch: Path, conninfo: str
+) -> Path:
+    """Write a settings' file as a host has it, for a program that is started."""
+    path.write_text(
+        f"recipients = {[str(one) for one in recipients]}\n"
+        f"scratch = '{scratch}'\n"
+        "[store]\n"
+        f"endpoint = '{store.endpoint}'\n"
+        f"bucket = '{store.bucket}'\n"
+        f"credentials = '{store.credentials}'\n"
+        "[source]\n"
+        f"conninfo = '{conninfo}'\n"
+    )
+    return path
