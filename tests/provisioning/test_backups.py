@@ -1,5 +1,7 @@
 """What hosts have for backups, and what they must not have."""
 
+import argparse
+import importlib
 import os
 import shutil
 import subprocess
@@ -47,9 +49,10 @@ def test_the_program_understands_its_settings(fleet: Fleet, name: str, tmp_path:
     settings = settings_on(with_backups(fleet, authority="keys/ada.asc"), name, tmp_path)
     found = files_of(with_backups(fleet, authority="keys/ada.asc"), name)
     store = settings.store
-    assert (store.endpoint, store.bucket, store.prefix, store.lock_days) == (
-        "https://s3.example.org", "still-backups", "berlin/", 30,
+    assert (store.endpoint, store.bucket, store.prefix) == (
+        "https://s3.example.org", "still-backups", "berlin/",
     )  # fmt: skip
+    assert store.lock_days == (0 if name == "obs1" else 30)  # the drill's records need none
     # Whatever they name is there.
     for path in (store.credentials, store.authority, *settings.recipients):
         assert str(path) in found
@@ -152,6 +155,14 @@ def test_each_unit_reports_to_a_check_of_its_own(fleet: Fleet) -> None:
             assert f"\nExecStart=/usr/bin/python3 -m backups {timer.command}\n" in unit
             (report,) = (line for line in unit.splitlines() if line.startswith("ExecStopPost="))
             assert report.endswith(f"provisioning.programs.reporting {timer.name}")
+
+
+def test_each_unit_says_what_the_program_understands() -> None:
+    words = [timer.command.split() for timer in (*backups.ON_DATABASES, *backups.ON_THE_OBSERVER)]
+    for command, *options in [*words, ["metrics", "--textfile", "x"]]:
+        parser = argparse.ArgumentParser()
+        importlib.import_module(f"backups.commands.{command}").add_arguments(parser)
+        parser.parse_args(options)
 
 
 @pytest.fixture
