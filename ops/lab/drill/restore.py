@@ -101,8 +101,8 @@ class RestoreDrill:
             self._fab("apply", "--yes")
         primary = self.product.primary()
         with self._timed("deploy"):
-            self._fab("deploy", "--commit", self.commit, "--yes")
-        named = ("--backup", backup, "--confirm", primary, "--replace")
+            self._fab("deploy.databases", "--commit", self.commit, "--yes")
+        named = ("--backup", backup, "--confirm", primary)
         with self._timed("restore"):
             restored: dict[str, Any] = self._json("backup.restore", *named)
         for part, spent in restored["seconds"].items():
