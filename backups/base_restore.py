@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from backups.cluster import ThrowAway
+from backups.cluster import ThrowAway, programs
 from backups.disk import Need, demand
-from backups.errors import DamagedBackup, RestoreRefused
+from backups.errors import ClusterError, DamagedBackup, RestoreRefused
 from backups.fetch import unseal
 from backups.manifest import Manifest
 from backups.parcel import Parcel, Sealed
@@ -24,7 +24,7 @@ from backups.recovery import Reached, Recovering, check_files, recovered
 from backups.wal_feed import WalFeed
 from backups.wal_files import SEGMENT_BYTES, wal_file_at
 
-_WAL_ROOM = 64 * SEGMENT_BYTES  # pg_wal while it recovers: a checkpoint's worth
+WAL_ROOM_BYTES = 64 * SEGMENT_BYTES  # pg_wal while it recovers: a checkpoint's worth
 _UNFINISHED = "unfinished"
 
 
@@ -45,7 +45,7 @@ class Base:
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
+class RestoredFiles:
     """Where the data directory is and what it has reached; `seconds` by part."""
 
     data: Path
@@ -53,7 +53,7 @@ class Restored:
     seconds: dict[str, float]
 
 
-def restore_to(base: Base, at: datetime | None) -> Restored:
+def restore_to(base: Base, at: datetime | None) -> RestoredFiles:
     """Make the data directory at the moment (aware; None: the end of WAL), and stop there.
 
     RestoreRefused when the folder has anything that is not ours, or the moment is before
@@ -68,7 +68,7 @@ def restore_to(base: Base, at: datetime | None) -> Restored:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     subprocess.run(["sync", "--file-system", str(base.folder)], check=True, timeout=3600)
     (base.folder / _UNFINISHED).unlink()
-    return Restored(base.folder / "data", reached, dict(base.parts.seconds))
+    return RestoredFiles(base.folder / "data", reached, dict(base.parts.seconds))
 
 
 @contextlib.contextmanager
@@ -84,7 +84,7 @@ def recovered_base(
     demand(
         [
             Need(base.folder, base.manifest.plain.bytes, "the files"),
-            Need(base.folder, _WAL_ROOM, "WAL while it is replayed"),
+            Need(base.folder, WAL_ROOM_BYTES, "WAL while it is replayed"),
         ]
     )
     with base.parts.timed("files", size) as told:
@@ -98,6 +98,15 @@ def recovered_base(
             work = recovered(base.folder, base.programs, feed, at, is_kept=is_kept)
             found = stack.enter_context(work)
         yield found
+
+
+def programs_for(manifest: Manifest, wanted: Path | None) -> Path:
+    """Return PostgreSQL's programs of the very version: files are no dump. ClusterError."""
+    major = int(manifest.versions.server.split(".")[0])
+    found = programs(wanted, major)
+    if wanted is None and found.parent.name != str(major):
+        raise ClusterError(f"PostgreSQL {major} is not installed here: postgresql-{major}.")
+    return found
 
 
 def _feed(base: Base, cluster: ThrowAway, told: Callable[[int], None]) -> WalFeed:

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 from backups import fetch
 from backups.errors import DamagedBackup, NoSpace, RestoreRefused
@@ -22,7 +23,7 @@ def brought(parcel: Parcel, path: Path, authority: Path | None, parts: Parts) ->
     """Fetch and decrypt into a new file; DamagedBackup unless it is what was backed up."""
     manifest = parcel.parsed()
     try:
-        with parts.timed("fetch", parcel.object.size_bytes) as told, path.open("xb") as sink:
+        with parts.timed("fetch", parcel.object.size_bytes) as told, _private(path) as sink:
             found = fetch.unseal(parcel.object, sink, authority=authority, told=told)
             sink.flush()
             os.fsync(sink.fileno())
@@ -30,3 +31,8 @@ def brought(parcel: Parcel, path: Path, authority: Path | None, parts: Parts) ->
         raise NoSpace(f"{path} cannot be written: {error.strerror}.") from None
     if (found.size_bytes, found.sha256) != (manifest.plain.bytes, manifest.plain.sha256):
         raise DamagedBackup(f"{manifest.id}: what was decrypted is not what was backed up.")
+
+
+def _private(path: Path) -> BinaryIO:
+    """Make a new file that nobody else may read, whatever the umask is."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")

@@ -134,7 +134,15 @@ class ThrowAway:
             shutil.chown(path, owner.pw_uid, owner.pw_gid)
 
 
-def kill_left(folder: Path) -> None:
+def clear_away(scratch: Path, pattern: str) -> None:
+    """Delete the folders that a work which was cut off has left; servers there end first."""
+    for left in scratch.glob(pattern):
+        for folder in (left, *left.glob("*/")):
+            _kill_left(folder)
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _kill_left(folder: Path) -> None:
     """End the server on the files in `folder`, if one was left there."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         lines = (folder / "data" / "postmaster.pid").read_text("utf-8").splitlines()

@@ -155,7 +155,7 @@ def counted(connection: Any, tables: tuple[str, ...]) -> tuple[dict[str, int], d
 
 
 def facts(connection: Any) -> Facts:
-    """Return what is known of the server and of the database that is connected to."""
+    """Return what is known of a database, and whether its standby could be asked instead."""
     ((version, is_standby, name, size, system),) = ask(connection, _DATABASE)
     ((lsn, timeline),) = ask(connection, _STANDBY if is_standby else _PRIMARY)
     ((standbys,),) = ask(connection, _STANDBYS)

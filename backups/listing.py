@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,8 @@ from backups.errors import ManifestError, NotStored, StoreError
 from backups.layout import ID, Kind, manifest_key, object_key, started_at, verified_key
 from backups.manifest import MOST_BYTES, Manifest, parse_manifest
 from backups.store import Listed, Store
+from backups.wal_chain import chain
+from backups.wal_files import FOLDER, WalFile, wal_file_at
 
 _READERS = 8
 _MOST_CLOCK_SKEW = timedelta(minutes=5)
@@ -26,6 +28,7 @@ class Backup:
     verified_at: datetime | None
     trouble: str
     modified_at: datetime  # when its latest part came into the bucket
+    wal_trouble: str = ""  # of a base: it can be restored, but not to every moment since
 
     @property
     def is_good(self) -> bool:
@@ -44,7 +47,7 @@ class Backup:
             "bytes": known.object.bytes if known else None,
             "plain_bytes": known.plain.bytes if known else None,
             "verified_at": self.verified_at.isoformat() if self.verified_at else None,
-            "trouble": self.trouble,
+            "trouble": self.trouble or self.wal_trouble,
         }
 
 
@@ -88,8 +91,8 @@ def listing(store: Store) -> Listing:
         return _backup(store, named[0], named[1], found[named], records)
 
     with ThreadPoolExecutor(_READERS) as readers:
-        known = tuple(sorted(readers.map(read, list(found)), key=lambda one: one.id))
-    return Listing(known, sum(1 for _ in store.unfinished()))
+        known = sorted(readers.map(read, list(found)), key=lambda one: one.id)
+    return Listing(tuple(_with_wal(store, known)), sum(1 for _ in store.unfinished()))
 
 
 def _backup(
@@ -125,6 +128,20 @@ def _trouble(
     if written.modified_at < manifest.finished_at - _MOST_CLOCK_SKEW:
         return "it says that it was finished after it was stored: its host's clock was wrong"
     return ""
+
+
+def _with_wal(store: Store, backups: list[Backup]) -> list[Backup]:
+    """Return the backups; bases say what is wrong with the WAL behind them."""
+    if not any(one.kind is Kind.BASE for one in backups):
+        return backups
+    files = [file for one in store.listed(FOLDER) if (file := wal_file_at(one.key))]
+    return [replace(one, wal_trouble=_wal_trouble(one.manifest, files)) for one in backups]
+
+
+def _wal_trouble(manifest: Manifest | None, files: list[WalFile]) -> str:
+    if manifest is None or manifest.wal is None:
+        return ""
+    return chain(manifest.database.system_identifier, manifest.wal.last, files).trouble
 
 
 def _verified_at(store: Store, key: str) -> datetime | None:

@@ -14,7 +14,15 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from backups.errors import AlreadyStored, Busy, NotStored, SettingsError
+from backups.errors import (
+    AlreadyStored,
+    Busy,
+    NotStored,
+    SettingsError,
+    StoreError,
+    StoreRefused,
+    StoreSilent,
+)
 from backups.multipart import Part, complete
 from backups.store import Store
 
@@ -39,11 +47,12 @@ class Claim:
     def remember(self, leftover: Leftover) -> None:
         """Note the upload under way, so that it survives us."""
         beside = self.note.with_suffix(".new")
-        with beside.open("w") as file:
-            json.dump(asdict(leftover), file)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(self.note)
+        with _scratch(self.note):
+            with beside.open("w") as file:
+                json.dump(asdict(leftover), file)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(self.note)
 
     def forget(self) -> None:
         """Note that nothing is under way."""
@@ -67,30 +76,42 @@ class Claim:
 def claimed(directory: Path, name: str, now: datetime) -> Iterator[Claim]:
     """Hold the lock of that name; Busy says who does."""
     path = directory / f"{name}.lock"
-    try:
+    with _scratch(path):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = path.open("a+")
-    except OSError as error:
-        raise SettingsError(f"scratch: {path} cannot be made: {error.strerror}.") from None
-    with file:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            file.seek(0)
-            raise Busy(
-                f"Another run is at it: {file.read().strip() or 'it said no more'}."
-            ) from None
-        file.truncate(0)
-        file.write(f"{name}, process {os.getpid()}, since {now:%Y-%m-%d %H:%M:%S} UTC")
-        file.flush()
+            who = os.read(descriptor, 200).decode(errors="replace") or "it said no more"
+            raise Busy(f"Another run is at it: {who}.") from None
+        with _scratch(path):
+            os.ftruncate(descriptor, 0)
+            words = f"{name}, process {os.getpid()}, since {now:%Y-%m-%d %H:%M:%S} UTC"
+            os.write(descriptor, words.encode())
         yield Claim(directory / f"{name}.json")
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _scratch(path: Path) -> Iterator[None]:
+    """Say which file of the scratch directory cannot be written, and why."""
+    try:
+        yield
+    except OSError as error:
+        raise SettingsError(f"scratch: {path}: {error.strerror}.") from None
 
 
 def _finish(store: Store, left: Leftover) -> str:
     try:
         complete(store, left.key, left.upload_id, left.parts)
+    except (StoreSilent, StoreRefused):
+        raise
     except NotStored:
         return f"The upload of {left.key}, cut off at its end, is gone."
+    except StoreError as error:
+        return f"{_abort(store, left)} It could not be completed: {error}"
     with contextlib.suppress(AlreadyStored):
         store.put(left.manifest_key, left.manifest.encode())
     return f"The backup {left.key}, cut off at its end, is completed."

@@ -1,7 +1,7 @@
 """Make a parcel of a backup: what the keeper can do, who may read the bucket."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from backups import packets
 from backups.errors import DamagedBackup, ManifestError, NotStored
@@ -9,6 +9,7 @@ from backups.layout import ID, Kind, manifest_key, object_key
 from backups.manifest import Manifest, parse_manifest
 from backups.parcel import Parcel, Sealed
 from backups.store import Store
+from backups.wal_store import base_for, sealed_wal
 
 LINK_LIFETIME = timedelta(hours=12)
 _MANIFEST = "/manifest.json"
@@ -24,6 +25,12 @@ def newest(store: Store, kind: Kind) -> str:
     return max(found)
 
 
+def base_at(store: Store, at: datetime | None) -> str:
+    """Return the id of the base from which a moment is reached; errors as `base_for`."""
+    keys = [one.key for one in store.listed(Kind.BASE.folder) if one.key.endswith(_MANIFEST)]
+    return base_for(at, [parse_manifest(store.read(key)) for key in keys]).id
+
+
 def parcel_of(store: Store, kind: Kind, backup: str) -> Parcel:
     """Return the parcel of a backup, locked. Its addresses work for twelve hours.
 
@@ -34,7 +41,8 @@ def parcel_of(store: Store, kind: Kind, backup: str) -> Parcel:
     raw = store.read(manifest_key(kind, backup))
     manifest = parse_manifest(raw)
     believe(manifest, kind, backup)
-    return Parcel(json.loads(raw), sealed(store, manifest))
+    wal = sealed_wal(store, manifest, LINK_LIFETIME) if kind is Kind.BASE else ()
+    return Parcel(json.loads(raw), sealed(store, manifest), wal)
 
 
 def sealed(store: Store, manifest: Manifest) -> Sealed:

@@ -90,17 +90,26 @@ def recovered(
     _write(cluster, folder / "postgresql.conf", "")
     _write(cluster, folder / "pg_hba.conf", "local all all trust\n")
     _write(cluster, folder / "pg_ident.conf", "")
+    try:
+        _replay(cluster, feed, at)
+        yield cluster, _reached(cluster)
+    finally:
+        cluster.stop()
+
+
+def _replay(cluster: Recovering, feed: WalFeed, at: datetime | None) -> None:
+    """Start the server, and return when it has reached the moment."""
     feed.start()
     try:
         cluster.start(RECOVERY_SECONDS)
     except ClusterError as error:
         raise feed.error or _explained(cluster, at, error) from None
+    except BaseException:
+        # Whoever is told to end leaves no server; it must not wait for the feed, which goes first.
+        cluster.stop()
+        raise
     finally:
         feed.stop()
-    try:
-        yield cluster, _reached(cluster)
-    finally:
-        cluster.stop()
 
 
 def _settings(folder: Path, feed: WalFeed, at: datetime | None, *, is_kept: bool) -> dict[str, str]:

@@ -185,6 +185,7 @@ def replacing(conninfo: str) -> Iterator[Replacing]:
 
     ClusterError when it cannot be reached or says no, RestoreRefused on a standby.
     """
+    database_of(conninfo)  # says what is wrong with it, before anybody connects
     try:
         with connected(into(conninfo, "postgres")) as connection, connection.cursor() as cursor:
             cursor.execute(f"SELECT pg_is_in_recovery(), pg_try_advisory_lock({_LOCK})")

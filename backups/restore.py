@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from backups import counted, disk, load, sqlite_restore
+from backups import cluster, counted, disk, load, sqlite_restore
 from backups.bringing import brought, refuse_to_replace
 from backups.disk import Need
 from backups.errors import NoSpace, RestoreRefused
@@ -44,7 +44,7 @@ def restore(parcel: Parcel, settings: Settings, replace: str | None, parts: Part
     """
     manifest = parcel.parsed()
     if manifest.kind is not Kind.DUMP:
-        raise RestoreRefused(f"{manifest.id} is a base backup: it takes --at and --into.")
+        raise RestoreRefused(f"{manifest.id} is a base backup: it takes --at.")
     if manifest.engine != settings.source.kind:
         words = f"{manifest.id} is of {manifest.engine}, and source.kind is {settings.source.kind}"
         raise RestoreRefused(f"{words}: a dump does not change the engine.")
@@ -70,13 +70,13 @@ def _restore(
     with scratch(settings.scratch) as folder:
         dump = folder / "dump"
         brought(parcel, dump, settings.store.authority, parts)
-        found = _loaded(dump, manifest, target, before, parts)
+        found = loaded(dump, manifest, target, before, parts)
     with parts.timed("take the name"):
         kept = target.take_name(before, manifest.id)
     return kept, found
 
 
-def _loaded(
+def loaded(
     dump: Path, manifest: Manifest, target: Replacing, before: Before | None, parts: Parts
 ) -> Mapping[str, int | None]:
     """Load under the other name and count; whatever goes wrong, that database goes again."""
@@ -98,9 +98,13 @@ def _loaded(
 
 @contextmanager
 def scratch(parent: Path) -> Iterator[Path]:
-    """Make a folder for what is decrypted; it goes with all that is in it."""
+    """Make a folder for what is decrypted; it goes with all that is in it.
+
+    What a restore that was killed has left goes, too: whoever calls holds the lock.
+    """
     try:
         parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        cluster.clear_away(parent, "restore-*")
         folder = Path(tempfile.mkdtemp(prefix="restore-", dir=parent))
     except OSError as error:
         raise NoSpace(f"{parent} (scratch) cannot be written: {error.strerror}.") from None

@@ -155,7 +155,9 @@ class _Run:
         self.claim.remember(Leftover(upload.key, upload.upload_id, upload.parts, key, raw.decode()))
         try:
             upload.complete()
-        except (StoreRefused, NotStored):
+        except StoreSilent:
+            raise  # it may be done
+        except StoreError:
             self._abort(upload)
             raise
         self.store.put(key, raw)
@@ -167,7 +169,7 @@ class _Run:
             upload.abort()
         except NotStored:
             pass
-        except (StoreError, StoreSilent) as error:
+        except StoreError as error:
             say(f"The upload is not aborted; the next run will do it. {error}")
             return
         self.claim.forget()

@@ -208,6 +208,8 @@ def _refusal(what: str, response: dict[str, Any]) -> StoreError:
         return AlreadyStored(f"{words}: it is there already.")
     if code in _REFUSED or status == 403:
         return StoreRefused(f"{words}: these credentials may not, or a lock holds it.")
+    if status >= 500:
+        return StoreSilent(f"{words}, again and again: nobody knows whether it was done.")
     return StoreError(f"{words}: {str(said.get('Message', ''))[:200]}")
 
 

@@ -92,15 +92,13 @@ class Output:
         except subprocess.TimeoutExpired:
             raise SourceError(f"{self._name} does not end.") from None
         if status:
-            self._said.seek(0)
-            lines = self._said.read()[-2000:].decode(errors="replace").strip().splitlines()
-            words = " ".join(lines[-3:]) or "it gave no reason"
+            words = " ".join(self.words()[-2000:].splitlines()[-3:]) or "it gave no reason"
             raise SourceError(f"{self._name} ended with {status}: {words}")
 
     def words(self) -> str:
-        """Return what it has written to stderr."""
+        """Return what it said on stderr."""
         self._said.seek(0)
-        return self._said.read().decode(errors="replace")
+        return self._said.read().decode(errors="replace").strip()
 
     @staticmethod
     def version(command: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ data ends too early and exits 2: here that is success. What it writes to stderr 
 session key in it and is shown to nobody.
 """
 
+import contextlib
 import dataclasses
 import subprocess
 from collections.abc import Callable
@@ -44,6 +45,14 @@ class Keyring:
             str(self.passphrase_file),
         ]
 
+    def forget(self) -> None:
+        """Let gpg's agent forget a passphrase from a file: the next one may be wrong."""
+        if self.passphrase_file is not None:
+            home = ["--homedir", str(self.home)] if self.home else []
+            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+                reload = ["gpgconf", *home, "--reload", "gpg-agent"]
+                subprocess.run(reload, capture_output=True, timeout=30, check=False)
+
 
 def unlock(parcel: Parcel, keyring: Keyring, told: Callable[[int], None]) -> Parcel:
     """Return the parcel with all session keys; `told` hears how many objects are done.
@@ -51,9 +60,12 @@ def unlock(parcel: Parcel, keyring: Keyring, told: Callable[[int], None]) -> Par
     UnlockError when the private key is not here or does not open.
     """
     opened: list[Sealed] = []
-    for sealed in (parcel.object, *parcel.wal):
-        opened.append(unlocked(sealed, session_key(sealed.head, keyring)))
-        told(len(opened))
+    try:
+        for sealed in (parcel.object, *parcel.wal):
+            opened.append(unlocked(sealed, session_key(sealed.head, keyring)))
+            told(len(opened))
+    finally:
+        keyring.forget()
     return dataclasses.replace(parcel, object=opened[0], wal=tuple(opened[1:]))
 
 

@@ -7,13 +7,12 @@ Every step that fails makes it red, and nothing is recorded then.
 """
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from backups import cluster, counted, disk, load, opening, serving, sqlite_restore
+from backups import base_drill, cluster, counted, disk, load, opening, serving, sqlite_restore
 from backups.application import Application, database_url
 from backups.bringing import brought
 from backups.counted import Found
@@ -95,7 +94,9 @@ class Drill:
             self.backup = wanted or opening.newest(self.store, self.kind)
             parcel = opening.parcel_of(self.store, self.kind, self.backup)
             self.manifest = manifest = parcel.parsed()
-        age = "" if at_any_age else counted.age_trouble(manifest, now)
+        # A base is a week old; that its WAL is of today is seen when it is replayed.
+        is_base = manifest.kind is Kind.BASE
+        age = "" if at_any_age or is_base else counted.age_trouble(manifest, now)
         for words in (age, counted.replay_trouble(manifest)):
             if words:
                 raise NotVerified(words)
@@ -103,8 +104,18 @@ class Drill:
         with self.parts.timed("unlock"):
             keyring = Keyring(drill.gnupg_home, drill.passphrase_file)
             parcel = unlock(parcel, keyring, lambda _: None)
+        if is_base:
+            oldest = None if at_any_age else now - counted.MOST_AGE
+            base_drill.replay(self, parcel, manifest, oldest)
+            return
         restored = _sqlite if manifest.engine == "sqlite" else _postgresql
         restored(self, parcel, manifest)
+
+    def application(self, url: str) -> Application:
+        """Return the application on a database, with a data directory of its own."""
+        data = self.folder / "data"
+        data.mkdir(mode=0o700, exist_ok=True)
+        return Application(data, url, self.settings.source.program)
 
     def look_at(self, application: Application, manifest: Manifest) -> None:
         """Let the application work with what was restored."""
@@ -153,26 +164,20 @@ def _postgresql(drill: Drill, parcel: Parcel, manifest: Manifest) -> None:
             drill.found = load.content(conninfo, manifest.counts)
             counted.demand(manifest, drill.found)
         url = database_url(folder, cluster.PORT, cluster.USER, DATABASE)
-        drill.look_at(_application(drill, url), manifest)
+        drill.look_at(drill.application(url), manifest)
     finally:
         server.stop()
 
 
 def _sqlite(drill: Drill, parcel: Parcel, manifest: Manifest) -> None:
     disk.demand([Need(drill.folder, manifest.plain.bytes, "the database")])
-    application = _application(drill, "")
+    application = drill.application("")
     path = application.data / SQLITE_FILE
     brought(parcel, path, drill.settings.store.authority, drill.parts)
     with drill.parts.timed("count"):
         drill.found = sqlite_restore.content(path, manifest)
         counted.demand(manifest, drill.found)
     drill.look_at(application, manifest)
-
-
-def _application(drill: Drill, url: str) -> Application:
-    data = drill.folder / "data"
-    data.mkdir(mode=0o700, exist_ok=True)
-    return Application(data, url, drill.settings.source.program)
 
 
 def _migrate(application: Application, manifest: Manifest) -> None:
@@ -182,10 +187,3 @@ def _migrate(application: Application, manifest: Manifest) -> None:
     application.command("migrate", "--no-input")
     if not application.has_all_migrations():
         raise NotVerified(f"{manifest.id} still lacks migrations after `migrate`.")
-
-
-def clear_away(scratch: Path) -> None:
-    """Delete what a drill that was cut off has left; its server ends with its files."""
-    for left in scratch.glob("drill-*"):
-        cluster.kill_left(left / "cluster")
-        shutil.rmtree(left, ignore_errors=True)

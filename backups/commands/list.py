@@ -35,4 +35,5 @@ def _line(one: Backup) -> str:
     verified = f"verified {one.verified_at:%Y-%m-%d %H:%M}" if one.verified_at else "not verified"
     known = one.manifest
     told = f"{size(known.object.bytes):>10}  {known.host:<12}" if known else f"{'':10}  {'':<12}"
-    return f"{one.id}  {one.kind:<4}  {told}  {verified:<25}  {one.trouble}".rstrip()
+    trouble = one.trouble or one.wal_trouble
+    return f"{one.id}  {one.kind:<4}  {told}  {verified:<25}  {trouble}".rstrip()

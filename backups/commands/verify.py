@@ -11,7 +11,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from backups import verify
+from backups import cluster
 from backups.layout import Kind
 from backups.lock import claimed
 from backups.parts import Parts
@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command line may have."""
     parser.add_argument("--settings", metavar="FILE", help="the settings' file")
     parser.add_argument("--backup", metavar="ID", help="which; by default the newest")
+    parser.add_argument("--base", action="store_true", help="a base, with all WAL behind it")
     parser.add_argument("--any-age", action="store_true", help="one of more than 26 h may be good")
     parser.add_argument("--json", action="store_true", help="print what was found")
 
@@ -34,18 +35,27 @@ def main(arguments: argparse.Namespace) -> int:
     settings = read_settings(path_of(arguments.settings))
     now = datetime.now(UTC)
     with claimed(settings.scratch, "verify", now):
-        verify.clear_away(settings.scratch)
-        verdict = drilled(settings, arguments.backup, now, at_any_age=arguments.any_age)
+        cluster.clear_away(settings.scratch, "drill-*")
+        kind = Kind.BASE if arguments.base else Kind.DUMP
+        any_age = arguments.any_age
+        verdict = drilled(settings, arguments.backup, now, at_any_age=any_age, kind=kind)
     say(told(verdict))
     if arguments.json:
         sys.stdout.write(json.dumps(dataclasses.asdict(verdict)) + "\n")
     return 0 if verdict.verified else 1
 
 
-def drilled(settings: Settings, backup: str | None, now: datetime, *, at_any_age: bool) -> Verdict:
+def drilled(
+    settings: Settings,
+    backup: str | None,
+    now: datetime,
+    *,
+    at_any_age: bool,
+    kind: Kind = Kind.DUMP,
+) -> Verdict:
     """Drill the backup, else the newest; what was decrypted for it is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="drill-", dir=settings.scratch) as folder:
-        drill = Drill(Store(settings.store), settings, Kind.DUMP, Path(folder), Parts())
+        drill = Drill(Store(settings.store), settings, kind, Path(folder), Parts())
         return drill.run(backup, now, at_any_age=at_any_age)
 
 

@@ -24,12 +24,6 @@ class Key:
     def keyring(self) -> Keyring:
         return Keyring(self.home, self.passphrase_file)
 
-    def forget_passphrase(self) -> None:
-        """Let the agent forget a passphrase that was right."""
-        subprocess.run(
-            ["gpgconf", "--homedir", str(self.home), "--reload", "gpg-agent"], check=True
-        )
-
 
 @contextlib.contextmanager
 def made_key(who: str, *, passphrase: str = "", expires: str = "never") -> Iterator[Key]:

@@ -27,13 +27,20 @@ class KeyPair:
 
 
 def make_key_pair(
-    directory: Path, *, expires: str = "0", usage: str = "default", passphrase: str = ""
+    directory: Path,
+    *,
+    expires: str = "0",
+    usage: str = "default",
+    passphrase: str = "",
+    now: str = "",
 ) -> KeyPair:
-    """Make a pair in that directory. `expires` is gpg's: 0 never, seconds=N."""
+    """Make a pair in that directory. `expires` is gpg's (0 is never), `now` its clock's."""
     home = directory / "gnupg"
     home.mkdir(mode=0o700, parents=True)
     name = f"{directory.name} <{directory.name}@example.com>"
-    how = ("--pinentry-mode", "loopback", "--passphrase-fd", "0")
+    how = ["--pinentry-mode", "loopback", "--passphrase-fd", "0"]
+    if now:
+        how += ["--faked-system-time", now]
     _gpg(
         home,
         *how,
@@ -48,6 +55,7 @@ def make_key_pair(
     fingerprint = next(line.split(":")[9] for line in listed if line.startswith("fpr:"))
     public = directory / f"{directory.name}.asc"
     public.write_bytes(_gpg(home, "--armor", "--export", fingerprint))
+    _end_agent(home)
     return KeyPair(home, public, fingerprint)
 
 
@@ -67,8 +75,12 @@ def _directory() -> Path:
 def _forget(directory: Path) -> None:
     """Delete the pairs, and end the agents that gpg has started for them."""
     for home in directory.glob("*/gnupg"):
-        subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=False)
+        _end_agent(home)
     shutil.rmtree(directory, ignore_errors=True)
+
+
+def _end_agent(home: Path) -> None:
+    subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=False)
 
 
 def _gpg(home: Path, *arguments: str, given: bytes = b"") -> bytes:

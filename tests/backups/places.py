@@ -50,3 +50,13 @@ def fill(conninfo: str, rows: int = 1_000) -> None:
             "'1 s', md5(i::text) FROM generate_series(1, %s) i",
             [rows],
         )
+
+
+def fill_widely(conninfo: str) -> None:
+    """Add rows that hardly compress: a dump of more than 5 MiB."""
+    with connection_to(conninfo) as cursor:
+        cursor.execute("CREATE TABLE wide (body text)")
+        cursor.execute(
+            "INSERT INTO wide SELECT string_agg(md5(random()::text), '') "
+            "FROM generate_series(1, 360000) i GROUP BY i / 100"
+        )

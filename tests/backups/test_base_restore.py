@@ -16,11 +16,13 @@ import pytest
 
 from backups import opening
 from backups.base import copying_cluster
+from backups.base_into_database import restore_at
 from backups.base_restore import Base, restore_to
 from backups.cluster import ThrowAway
 from backups.encrypt import keyring
-from backups.errors import ClusterError, DamagedBackup, NoSpace, RestoreRefused
+from backups.errors import ClusterError, DamagedBackup, NoSpace, RestoreRefused, StoreRefused
 from backups.layout import Kind
+from backups.listing import listing
 from backups.manifest import Manifest
 from backups.parcel import Parcel
 from backups.parts import Parts
@@ -31,9 +33,11 @@ from backups.store import Store
 from backups.unlock import unlock
 from backups.wal_store import chain_behind
 from tests.backups.archiving import archiving_pair
+from tests.backups.drilled import scratch_folder
 from tests.backups.keyrings import Key, made_key
+from tests.backups.places import connection_to, conninfo_of
 from tests.clusters import Node
-from tests.postgresql import PORT, program
+from tests.postgresql import PORT, Cluster, program
 from tests.s3 import KEEPER, OPERATOR, WRITER, Bucket, running_server
 
 PROGRAMS = program("postgres").parent
@@ -48,6 +52,9 @@ class Story:
     before_the_delete: datetime
     shipped: tuple[Shipped, ...]
     spools: tuple[Path, ...]
+
+    def settings(self, scratch: Path) -> Settings:
+        return Settings(self.bucket.settings(KEEPER), (self.key.public,), scratch)
 
     def parcel(self) -> Parcel:
         store = self.bucket.store(KEEPER)
@@ -116,6 +123,77 @@ def test_the_end_of_wal_is_behind_the_failover(story: Story) -> None:
         restored = restore_to(_base(story, place / "into"), None)
         assert restored.reached.timeline == 3
         assert _rows(place / "into") == 1
+
+
+def test_a_database_comes_back_into_a_server_that_runs(story: Story, cluster: Cluster) -> None:
+    conninfo = conninfo_of(cluster, "going_back")
+    with connection_to(conninfo_of(cluster, "postgres")) as cursor:
+        cursor.execute("CREATE DATABASE going_back")
+    with connection_to(conninfo) as cursor:
+        cursor.execute("CREATE TABLE thing AS SELECT 7 AS number")
+    with scratch_folder() as scratch:
+        source = Source(conninfo=conninfo)
+        settings = replace(story.settings(scratch), source=source)
+        parcel = story.parcel()
+        with pytest.raises(RestoreRefused, match="--replace going_back"):
+            restore_at(parcel, settings, story.before_the_delete, None, Parts())
+        done = restore_at(parcel, settings, story.before_the_delete, "going_back", Parts())
+        assert done.counts == {"thing": ROWS}
+        assert list(scratch.iterdir()) == []  # nothing decrypted is left
+    with connection_to(conninfo) as cursor:
+        cursor.execute("SELECT count(*) FROM thing")
+        assert cursor.fetchone() == (ROWS,)
+    assert done.kept is not None
+    with connection_to(conninfo_of(cluster, done.kept)) as cursor:
+        cursor.execute("SELECT * FROM thing")
+        assert cursor.fetchone() == (7,)
+
+
+def test_a_list_says_what_wal_is_missing(story: Story) -> None:
+    """A copy of the bucket's WAL that lacks a file: what is stored is not to be deleted."""
+    lost = next(one for one in story.parcel().wal if len(one.name) == 24)
+    client = story.bucket.store(OPERATOR).client
+    content = story.bucket.store(OPERATOR).read(lost.key, 2**26)
+    assert [one.wal_trouble for one in listing(story.bucket.store(KEEPER)).backups] == [""]
+    client.delete_object(Bucket=story.bucket.name, Key=lost.key)
+    try:
+        (base,) = listing(story.bucket.store(KEEPER)).backups
+        assert base.to_json()["trouble"] == f"WAL is missing: {lost.name}"
+        assert base.is_good  # up to there it can be restored
+    finally:
+        client.put_object(Bucket=story.bucket.name, Key=lost.key, Body=content)
+
+
+def test_a_list_says_when_wal_of_one_name_has_two_contents(story: Story) -> None:
+    known = next(one for one in story.parcel().wal if len(one.name) == 24)
+    with scratch_folder() as spool:
+        folder = spool / story.manifest.database.system_identifier
+        folder.mkdir()
+        (folder / known.name).write_bytes(b"of an old primary that went on")
+        with keyring((story.key.public,), datetime.now(UTC)) as keys:
+            assert ship(spool, story.bucket.store(WRITER), keys).known == 0
+    store = story.bucket.store(OPERATOR)
+    (base,) = listing(store).backups
+    try:
+        assert base.wal_trouble == f"WAL of one name has two contents: {known.name}"
+        assert known.name not in {one.name for one in story.parcel().wal}
+    finally:
+        two = [one.key for one in store.listed("wal/") if known.name in one.key]
+        store.delete(*(set(two) - {known.key}))
+
+
+def test_what_s3_does_not_take_stays_in_the_spool(story: Story) -> None:
+    """The keeper may not write WAL: to a ship that is what a store that refuses looks like."""
+    with scratch_folder() as spool:
+        path = spool / "7710800394248228407" / "000000010000000000000001"
+        path.parent.mkdir()
+        path.write_bytes(b"precious")
+        with (
+            keyring((story.key.public,), datetime.now(UTC)) as keys,
+            pytest.raises(StoreRefused),
+        ):
+            ship(spool, story.bucket.store(KEEPER), keys)
+        assert path.read_bytes() == b"precious"
 
 
 def test_a_folder_with_something_in_it_is_left_alone(story: Story) -> None:

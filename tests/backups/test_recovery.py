@@ -47,7 +47,17 @@ def story() -> Iterator[Story]:
         pair.catch_up()
         base = Path(place) / "base.tar"
         where = ("-h", str(pair.standby.directory), "-p", str(PORT), "-U", "stillhere")
-        command = [program("pg_basebackup"), *where, "-D", "-", "-Ft", "-X", "fetch", "-c", "fast"]
+        command = [
+            str(program("pg_basebackup")),
+            *where,
+            "-D",
+            "-",
+            "-Ft",
+            "-X",
+            "fetch",
+            "-c",
+            "fast",
+        ]
         with base.open("wb") as file:
             subprocess.run(command, check=True, stdout=file)
         pair.primary.ask("INSERT INTO ping SELECT generate_series(1, %s)", LATER)

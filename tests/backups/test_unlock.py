@@ -53,10 +53,10 @@ def test_a_parcel_is_unlocked_object_by_object(ada: Key) -> None:
 def test_a_wrong_passphrase_is_told_as_that(drill: Key) -> None:
     wrong = drill.home / "wrong"
     wrong.write_text("incorrect")
-    drill.forget_passphrase()
-    head = packets.head(sealed(PLAIN, drill))
+    one = Parcel({}, _object(sealed(PLAIN, drill)))
+    assert not unlock.unlock(one, drill.keyring, lambda _: None).is_locked
     with pytest.raises(UnlockError, match="refuses its passphrase"):
-        unlock.session_key(head, Keyring(drill.home, wrong))
+        unlock.unlock(one, Keyring(drill.home, wrong), lambda _: None)
 
 
 def test_a_missing_key_is_told_with_the_id_that_it_takes(ada: Key, drill: Key) -> None:

@@ -204,7 +204,6 @@ def test_a_wrong_passphrase_is_red(backup: tuple[Place, Manifest], tmp_path: Pat
     (tmp_path / "wrong").write_text("incorrect")
     drill = place.settings(Source()).drill
     wrong = dataclasses.replace(drill, passphrase_file=tmp_path / "wrong")
-    place.key.forget_passphrase()
     assert "refuses its passphrase" in _red(place, manifest, drill=wrong)
 
 
