@@ -161,11 +161,11 @@ def _backups(bucket: Bucket) -> Iterator[Backup]:
         kind = Kind(found["folder"][:-1]) if found else None
         if not found or not kind or key != manifest_key(kind, found["id"]):
             continue
-        versions = bucket.held[key]
-        if all(one.is_marker for one in versions):
+        versions = [one for one in bucket.held[key] if not one.is_marker]
+        if not versions:
             continue
-        if manifest and (manifest.id, manifest.kind) != (found["id"], kind):
-            manifest = None
+        if manifest and (manifest.id, manifest.kind, len(versions)) != (found["id"], kind, 1):
+            manifest = None  # another one's, or replaced by somebody: not to be believed
         yield Backup(
             found["id"],
             kind,
@@ -183,8 +183,8 @@ def _is_verified(bucket: Bucket, kind: Kind, manifest: Manifest | None) -> bool:
     content = bucket.held.get(object_key(kind, manifest.id), ())
     if not record or record[-1].is_marker or not content or content[-1].is_marker:
         return False
-    written = content[-1].modified_at, bucket.held[manifest_key(kind, manifest.id)][-1].modified_at
-    return content[-1].bytes == manifest.object.bytes and max(written) <= record[-1].modified_at
+    is_as_long = content[-1].bytes == manifest.object.bytes
+    return is_as_long and content[-1].modified_at <= record[-1].modified_at
 
 
 def _span(manifest: Manifest | None) -> Span | None:

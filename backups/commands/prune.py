@@ -60,7 +60,7 @@ def _planned(planned: Plan) -> Iterator[str]:
     if planned.unknown:
         yield f"  {len(planned.unknown)} keys are not ours, and are left: {planned.unknown[0]} ..."
     if not (planned.removals or planned.uploads):
-        yield f"Nothing has to go of {planned.backups} backups."
+        yield f"Nothing has to go. Backups: {planned.backups}."
 
 
 def _refused(outcome: Outcome) -> Iterator[str]:

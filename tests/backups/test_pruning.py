@@ -79,7 +79,7 @@ def test_what_was_changed_since_its_drill_counts_as_never_verified(changed: obje
     assert removed(lying) != []
 
 
-def test_a_manifest_that_was_hidden_keeps_its_backup_and_all_wal() -> None:
+def test_a_manifest_that_was_hidden_or_replaced_keeps_its_backup_and_all_wal() -> None:
     bases = [manifest(NOW - timedelta(days=age), Kind.BASE, 90 - age) for age in (0, 1, 2, 3, 40)]
     lying = bucket(*bases)
     wal = {wal_key(n): (Listed(wal_key(n), 1, NOW - timedelta(days=30), "1"),) for n in (1, 88)}
@@ -87,10 +87,13 @@ def test_a_manifest_that_was_hidden_keeps_its_backup_and_all_wal() -> None:
     assert ("wal", wal_key(1)) in removed(lying)
     key = manifest_key(Kind.BASE, bases[4].id)
     assert ("base", bases[4].id) in removed(lying)
-    marker = replace(lying.held[key][0], is_marker=True, modified_at=NOW - timedelta(days=9))
-    hidden = Bucket({**lying.held, key: (*lying.held[key], marker)}, {**lying.manifests, key: None})
-    assert removed(hidden) == [("base", bases[3].id)]
-    assert plan(hidden, NOW, TWO_DAYS).stays == {bases[4].id: "what WAL it needs cannot be read"}
+    again = replace(lying.held[key][0], modified_at=NOW - timedelta(days=9))
+    for changed in (again, replace(again, is_marker=True)):
+        manifests = {**lying.manifests, key: None} if changed.is_marker else lying.manifests
+        touched = Bucket({**lying.held, key: (*lying.held[key], changed)}, manifests)
+        assert removed(touched) == [("base", bases[3].id)]
+        stays = plan(touched, NOW, TWO_DAYS).stays
+        assert stays == {bases[4].id: "what WAL it needs cannot be read"}
 
 
 def test_a_manifest_at_another_ones_place_is_not_believed() -> None:
