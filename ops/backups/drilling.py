@@ -12,12 +12,13 @@ from provisioning.fleet import Host
 UNIT = "stillhere-backup-verify.service"
 
 
-def verify(desk: Desk, observer: Host, backup: str) -> Ended:
-    """Have the observer restore one, "" for the newest, and return what it says of it.
+def verify(desk: Desk, observer: Host, backup: str, *, is_base: bool = False) -> Ended:
+    """Have the observer restore one, "" for the newest of its kind; return what it says of it.
 
     One that is named may be old. ChangeFailed when it could not be tried to the end.
     """
-    words = ("verify", "--json", *(["--backup", backup, "--any-age"] if backup else []))
+    named = ["--backup", backup, "--any-age"] if backup else []
+    words = ("verify", "--json", *(["--base"] if is_base else []), *named)
     with desk.telling.step("verify", observer.name) as step:
         ended = tried(desk, observer, Job(words, KEEPER, may_join=not backup))
         if not ended.answer:

@@ -94,6 +94,8 @@ def answered(desk: Desk, host: Host, account: str, words: list[str]) -> str:
     )
     if said["status"]:
         raise ChangeFailed(_failed(host, words[0], said["status"], said["said"]))
+    for line in said["said"].splitlines():
+        desk.telling.say(f"  {host.name}  {line}")
     out: str = said["out"]
     return out
 

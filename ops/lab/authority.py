@@ -23,16 +23,22 @@ class Pair:
 def make_pair(name: str) -> Pair:
     """Make an authority, let it sign for one host name, and forget its key."""
     authority_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    # Python 3.13 wants these of a chain: who signs, and by which key.
+    identifier = x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key())
+    signed_by = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
     own = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority of the lab")])
     authority = (
         _begun(own, own, authority_key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_signs_certificates(), critical=True)
+        .add_extension(identifier, critical=False)
         .sign(authority_key, hashes.SHA256())
     )
     server = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     certificate = (
         _begun(server, own, server_key.public_key())
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(signed_by, critical=False)
         .sign(authority_key, hashes.SHA256())
     )
     pem = serialization.Encoding.PEM
@@ -41,6 +47,20 @@ def make_pair(name: str) -> Pair:
     )
     texts = (certificate.public_bytes(pem), key, authority.public_bytes(pem))
     return Pair(*(text.decode() for text in texts))
+
+
+def _signs_certificates() -> x509.KeyUsage:
+    return x509.KeyUsage(
+        key_cert_sign=True,
+        crl_sign=True,
+        digital_signature=False,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
 
 
 def _begun(

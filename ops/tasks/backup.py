@@ -77,13 +77,18 @@ def list_(_: Any, fleet: str = "", json: bool = False) -> None:
             raise Exit(code=1)
 
 
-@task(help=_FLEET | _BACKUP, auto_shortflags=False)
-def verify(_: Any, fleet: str = "", backup: str = "", json: bool = False) -> None:
+@task(
+    help=_FLEET | _BACKUP | {"base": "A base backup, with all WAL behind it."},
+    auto_shortflags=False,
+)
+def verify(
+    _: Any, fleet: str = "", backup: str = "", base: bool = False, json: bool = False
+) -> None:
     """Restore one on the observer, to see that it comes back. Exit 0 it does, 1 it does not."""
     with _at_desk(fleet, "fab backup.verify") as desk:
         observer = the_observer(desk.fleet)
         with desk.stopping.watched():
-            ended = drilling.verify(desk, observer, backup)
+            ended = drilling.verify(desk, observer, backup, is_base=base)
         _parts(desk, ended.answer)
         if json:
             desk.telling.data(json_format.dumps(ended.answer, indent=2))
@@ -107,7 +112,7 @@ def drill(_: Any, fleet: str = "", json: bool = False) -> None:
 
 
 _RESTORE = {
-    "at": "Bring back this moment, in UTC (2026-11-22T01:30:00Z), from a base backup and the WAL.",
+    "at": "Bring back this moment (2026-11-22T01:30:00Z, or latest), from a base backup and WAL.",
     "replace": "There are tables: keep them by another name, and put the backup in their place.",
     "confirm": "The name of the host that takes writes, instead of typing it.",
 }
@@ -132,19 +137,19 @@ def restore(
         primary = desk.fleet.host(restoring.target(nodes).name)
         observer = the_observer(desk.fleet)
         known = listed_by(desk.sessions, observer)
-        one = restoring.chosen(known, wanted)
-        desk.telling.say(restoring.consequence(primary.name, one, known, wanted))
+        found = restoring.opened(desk, observer, known, wanted)
+        desk.telling.say(restoring.consequence(primary.name, found.backup, known, wanted))
         if not named(desk.telling.console, primary.name, confirm):
             raise Exit(code=PENDING)
         with desk.stopping.watched():
-            said = restoring.restore(desk, observer, primary, one, wanted)
+            said = restoring.restore(desk, primary, found, wanted)
         _parts(desk, said)
         desk.telling.say(_ADOPT)
         if json:
             desk.telling.data(json_format.dumps(said, indent=2))
 
 
-def _moment(at: str) -> datetime | None:
+def _moment(at: str) -> str:
     with speaking(Console()):
         return restoring.moment(at, datetime.now(UTC))
 
