@@ -54,6 +54,16 @@ def remove(lab: Lab) -> None:
         ) from None
 
 
+def wipe(lab: Lab, host: LabHost) -> None:
+    """Give a host that is off an empty disk; its key stays, which the inventory pins."""
+    upper, key = lab.folder(host) / "upper", _host_key(lab, host)
+    kept = {path: path.read_text("utf-8") for path in (key, key.with_name(f"{key.name}.pub"))}
+    shutil.rmtree(upper)
+    for path, text in kept.items():
+        _write(path, text)
+    _furnish(lab, host)
+
+
 def inventory(lab: Lab) -> str:
     """Return the description of the fleet, as ops/inventory.py reads it."""
     client = lab.host("client")  # makes the load of tests

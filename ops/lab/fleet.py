@@ -54,6 +54,16 @@ def start(lab: Lab, host: LabHost) -> bool:
         return bool(_started(lab, [host]))
 
 
+def replace(lab: Lab, wanted: Sequence[LabHost]) -> None:
+    """Put new machines where hosts were: same name, address and key, and nothing on their disks."""
+    require_up(lab)
+    with changing(lab):
+        for host in wanted:
+            hosts.kill(lab, host)
+            files.wipe(lab, host)
+        _started(lab, wanted)
+
+
 def require_up(lab: Lab) -> None:
     """LabError when this lab was never brought up, or not by root."""
     needs.check_root()

@@ -13,7 +13,7 @@ from invoke.exceptions import Exit
 
 from ops.errors import OpsError
 from ops.lab import faults, fleet, hosts, report
-from ops.lab.drill import failover, figures
+from ops.lab.drill import failover, figures, restore
 from ops.lab.plan import DEFAULT_PREFIX, Lab, LabHost, chosen_hosts, lab_named
 
 _PREFIX_HELP = "which lab; p makes the fleet lab-p, and two stand side by side"
@@ -136,26 +136,42 @@ def run(_: Connection, host: str, command: str, prefix: str = DEFAULT_PREFIX) ->
 @task(
     positional=["what"],
     help={
-        "what": "failover",
+        "what": "failover or restore",
         "json": "a file for the figures",
         "prefix": "which lab; it goes down afterwards unless it is up already",
     },
 )
 def drill(_: Connection, what: str, json: str = "", prefix: str = failover.PREFIX) -> None:
-    """Rehearse a disaster under load, and hold a ledger of what clients were promised."""
-    if what != "failover":
-        raise Exit(f"There is no drill {what!r}. It has to be failover.", code=1)
-    began, found = time.monotonic(), dict[str, dict[str, Any]]()
+    """Rehearse a disaster, and hold a ledger of what clients were promised."""
+    if what not in _DRILLS:
+        raise Exit(f"There is no drill {what!r}. It has to be {' or '.join(_DRILLS)}.", code=1)
+    began = time.monotonic()
+    with _lab(prefix):
+        _DRILLS[what](prefix, json)
+        _say(f"done in {time.monotonic() - began:.0f} s")
+
+
+def _failover(prefix: str, json: str) -> None:
+    found = dict[str, dict[str, Any]]()
 
     def told(kind: str, one: dict[str, Any]) -> None:
         found[kind] = one
-        sys.stdout.write("\n".join(figures.lines({kind: one})) + "\n")
-        if json:
-            Path(json).write_text(dumps(found, indent=1) + "\n", "utf-8")
+        _write_figures({kind: one}, found, json)
 
-    with _lab(prefix):
-        failover.drill(prefix, lambda words: _say(f"{time.strftime('%H:%M:%S')} {words}"), told)
-        _say(f"done in {time.monotonic() - began:.0f} s")
+    failover.drill(prefix, _say_when, told)
+
+
+def _restore(prefix: str, json: str) -> None:
+    restore.drill(prefix, _say_when, lambda found: _write_figures({"restore": found}, found, json))
+
+
+_DRILLS = {"failover": _failover, "restore": _restore}
+
+
+def _write_figures(shown: dict[str, Any], found: dict[str, Any], json: str) -> None:
+    sys.stdout.write("\n".join(figures.lines(shown)) + "\n")
+    if json:
+        Path(json).write_text(dumps(found, indent=1) + "\n", "utf-8")
 
 
 @contextmanager
@@ -188,6 +204,10 @@ def _number(name: str, text: int | str) -> int:
     if not str(text).isdecimal():
         raise Exit(f"{name} has to be a whole number, not {text!r}.", code=1)
     return int(text)
+
+
+def _say_when(words: str) -> None:
+    _say(f"{time.strftime('%H:%M:%S')} {words}")
 
 
 def _say(text: str) -> None:

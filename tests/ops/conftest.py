@@ -1,12 +1,16 @@
 """What tests of the operations kit may ask for."""
 
+import json
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ops.fleets import find_fleet
 from ops.lab import faults, fleet, world
+from ops.lab.drill.restore import STREAMING
 from ops.lab.plan import HOSTS, Lab
 from ops.release.building import Release, build
 from ops.secrets import read_vault, vault_of
@@ -22,16 +26,16 @@ SECONDS = 480  # the first test that asks for a fleet waits until there is one
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put tests of bare hosts first, then those of a deployed fleet, and failovers last.
+    """Put tests of bare hosts first, then those of a deployed fleet, failovers, restores.
 
     What `applied` makes of the hosts has a firewall, what `deployed` makes runs the product,
-    and after `both` another database host may be the primary.
+    after `both` another database host may be the primary, and after `wiped` both are new.
     """
-    stages = ("both", "deployed", "applied")
+    stages = ("wiped", "both", "deployed", "applied")
 
     def stage(item: pytest.Item) -> int:
         asked = getattr(item, "fixturenames", ())
-        return next((3 - n for n, name in enumerate(stages) if name in asked), 0)
+        return next((4 - n for n, name in enumerate(stages) if name in asked), 0)
 
     items.sort(key=stage)
     for item in items:
@@ -121,3 +125,20 @@ def deployed(
         yield stage
     finally:
         stage.undo()
+
+
+@pytest.fixture(scope="session")
+def backed_up(deployed: Stage) -> dict[str, Any]:
+    """Return the manifest of a backup that the standby took, and that has come back."""
+    product = deployed.product
+    until = time.monotonic() + 90
+    while product.psql(product.primary(), STREAMING) == "0":
+        assert time.monotonic() < until, "the standby does not stream"
+        time.sleep(0.3)
+    taken = deployed.fab("backup.now", "--json")
+    assert taken.returncode == 0, taken.stdout + taken.stderr
+    drilled = deployed.fab("backup.drill", "--json")
+    assert drilled.returncode == 0, drilled.stdout + drilled.stderr
+    manifest: dict[str, Any] = json.loads(taken.stdout)
+    assert json.loads(drilled.stdout)["id"] == manifest["id"]
+    return manifest

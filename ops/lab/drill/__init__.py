@@ -9,5 +9,7 @@ product    the product on the lab's fleet: its users, its checks, its tables
 stand      a lab with a deployed product, the one that is up or one of its own
 commands   fab, as an operator runs it
 failover   the planned and the unplanned failover
+restore    both databases are lost: back from the bucket, the vault and the key
+tampering, tamper    backups that are no good, and what the observer says of them
 figures    what came of it
 """

@@ -20,9 +20,9 @@ def fab(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str
     )  # fmt: skip
 
 
-def must_fab(*arguments: str) -> str:
+def must_fab(*arguments: str, **environment: str) -> str:
     """Run fab and return its data. LabError with all that it said unless it ends with 0."""
-    done = fab(*arguments)
+    done = fab(*arguments, **environment)
     if done.returncode:
         said = f"{done.stdout}{done.stderr}".strip()
         raise LabError(f"fab {' '.join(arguments)} ended with {done.returncode}:\n{said}")

@@ -53,6 +53,9 @@ def drill(
     with applied_lab(prefix, prefix, say) as (lab, _):
         say("deploying what is committed")
         must_fab("deploy", "--fleet", fleet_of(lab), "--commit", "HEAD", "--yes")
+        say("taking a backup, and seeing that it comes back")
+        for verb in ("backup.now", "backup.drill"):
+            must_fab(verb, "--fleet", fleet_of(lab))
         rehearsal = Drill(Product(lab), say)
         told("planned", rehearsal.planned())
         told("unplanned", rehearsal.unplanned())
@@ -160,7 +163,7 @@ class Drill:
         began = time.monotonic()
         said = must_fab(
             "db.failover", "--fleet", fleet_of(self.product.lab), "--to", new, "--confirm", new,
-            "--without-backup", "--json", *how,
+            "--json", *how,
         )  # fmt: skip
         report = json.loads(said)
         return {

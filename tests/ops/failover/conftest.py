@@ -1,6 +1,7 @@
 """Two database hosts under a deployed product; whatever a test did to them is mended."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -9,8 +10,9 @@ from tests.ops.failover.pair import Pair, until
 
 
 @pytest.fixture(scope="session")
-def both(deployed: Stage) -> Pair:
-    """Return both, one of them the primary."""
+def both(deployed: Stage, backed_up: dict[str, Any]) -> Pair:
+    """Return both, one of them the primary; there is a backup, without which none fails over."""
+    assert backed_up
     pair = Pair(deployed, deployed.product)
     until(pair.streams, "the standby to stream")
     return pair

@@ -109,4 +109,4 @@ def until(is_so: Callable[[], bool], what: str, seconds: float = SECONDS) -> Non
 
 
 def _to(host: str) -> list[str]:
-    return ["--to", host, "--confirm", host, "--without-backup"]
+    return ["--to", host, "--confirm", host]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.lab import files, vault
+from ops.lab import files, vault, world
 from ops.lab.plan import HOSTS, Lab
 
 
@@ -40,6 +40,28 @@ def test_what_a_host_gets_lets_the_operator_in_and_asks_the_world_for_names(plan
     key = (planned.home / "id_ed25519.pub").read_text().split()[1]
     assert key in given["root/.ssh/authorized_keys"]
     assert given["etc/resolv.conf"] == f"nameserver {planned.address(planned.host('world'))}\n"
+
+
+def test_a_new_machine_has_an_empty_disk_and_the_key_that_is_pinned(planned: Lab) -> None:
+    host = planned.host("db1")
+    upper, key = planned.folder(host) / "upper", _host_key(planned, "db1")
+    pinned = key.read_text()
+    data = upper / "var/lib/postgresql/data"
+    data.parent.mkdir(parents=True)
+    data.write_text("pings")
+    files.wipe(planned, host)
+    assert not data.parent.exists()
+    assert key.read_text() == pinned
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    given = files.host_files(planned, host)
+    assert {name: (upper / name).read_text() for name in given} == given
+
+
+def test_backups_go_to_the_labs_own_s3_for_two_who_may_decrypt_them(planned: Lab) -> None:
+    backups = tomllib.loads(files.inventory(planned))["backups"]
+    assert backups["endpoint"] == world.S3_ENDPOINT
+    assert backups["recipients"] == ["keys/operator.asc", "keys/drill.asc"]
+    assert backups["lock_days"] > 0
 
 
 BACKUP_SECRETS = ("backup_writer_secret", "backup_keeper_secret", "backup_drill_passphrase")
