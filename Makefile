@@ -49,6 +49,10 @@ bench-deploy: setup ## Count what clients lose while releases go out (as root): 
 bench-ping: setup ## Measure what a ping costs beside nginx, rows and Django: JSON=FILE, FULL=1
 	@$(BIN)/python -m tests.bench.ping $(if $(FULL),--full) $(if $(JSON),--json '$(JSON)')
 
+.PHONY: bench-backup
+bench-backup: setup ## Measure a backup beside pg_dump | gpg: SIZES=50,500,2000 (MB), RUNS=3, JSON=FILE
+	@$(BIN)/python -m tests.bench.backup --sizes "$(or $(SIZES),50,500,2000)" --runs "$(or $(RUNS),3)" $(if $(JSON),--json '$(JSON)')
+
 .PHONY: bench-tls
 bench-tls: setup ## Measure what handshakes cost a balancer, on a lab of its own (as root)
 	@tests/bench/on_a_lab tests.bench.handshakes

@@ -107,7 +107,7 @@ def parse_manifest(raw: bytes) -> Manifest:
         raise ManifestError(f"This manifest has format {version!r}; this release reads {FORMAT}.")
     try:
         return _checked(values)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ManifestError(f"This manifest is wrong: {error}.") from None
 
 

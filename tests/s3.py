@@ -30,7 +30,7 @@ from backups.settings import StoreSettings
 from backups.store import Store
 from tests.ports import free_port
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 200  # a busy machine takes its time
 OPERATOR, WRITER, KEEPER = "operator", "writer", "keeper"
 _PORTS = (
     "master.port", "master.port.grpc", "volume.port", "volume.port.grpc",

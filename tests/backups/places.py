@@ -1,12 +1,12 @@
 """What a test of backups stands on: settings of a real bucket, real keys, a real database."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import psycopg2
 
-from backups.settings import Settings, Source
+from backups.settings import Settings, Source, StoreSettings
 from tests.backups.keys import key_pair
 from tests.postgresql import Cluster
 from tests.s3 import WRITER, Bucket, running_server
@@ -60,3 +60,20 @@ def fill_widely(conninfo: str) -> None:
             "INSERT INTO wide SELECT string_agg(md5(random()::text), '') "
             "FROM generate_series(1, 360000) i GROUP BY i / 100"
         )
+
+
+def write_settings(
+    path: Path, store: StoreSettings, recipients: Iterable[Path], scratch: Path, conninfo: str
+) -> Path:
+    """Write a settings' file as a host has it, for a program that is started."""
+    path.write_text(
+        f"recipients = {[str(one) for one in recipients]}\n"
+        f"scratch = '{scratch}'\n"
+        "[store]\n"
+        f"endpoint = '{store.endpoint}'\n"
+        f"bucket = '{store.bucket}'\n"
+        f"credentials = '{store.credentials}'\n"
+        "[source]\n"
+        f"conninfo = '{conninfo}'\n"
+    )
+    return path

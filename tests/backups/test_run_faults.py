@@ -33,7 +33,7 @@ from backups.run import back_up, utc_now
 from backups.settings import Settings, Source
 from backups.taking import Taking
 from tests.architecture.tree import ROOT
-from tests.backups.places import connection_to, fill_widely
+from tests.backups.places import connection_to, fill_widely, write_settings
 from tests.backups.s3_relay import Relay, Way, running_relay
 from tests.s3 import KEEPER, Bucket, running_server
 
@@ -270,13 +270,12 @@ def test_a_run_that_is_ended_leaves_nothing_for_long(
 @contextmanager
 def running_program(settings: Settings, directory: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run `python -m backups run` with these settings, as a timer does."""
-    path = directory / "backups.toml"
-    path.write_text(
-        f"recipients = {[str(one) for one in settings.recipients]}\n"
-        f"scratch = '{settings.scratch}'\n"
-        f"[store]\nendpoint = '{settings.store.endpoint}'\nbucket = '{settings.store.bucket}'\n"
-        f"credentials = '{settings.store.credentials}'\n"
-        f"[source]\nconninfo = '{settings.source.conninfo}'\n"
+    path = write_settings(
+        directory / "backups.toml",
+        settings.store,
+        settings.recipients,
+        settings.scratch,
+        settings.source.conninfo,
     )
     command = [sys.executable, "-m", "backups", "run", "--settings", str(path)]
     with subprocess.Popen(command, cwd=ROOT) as program:
