@@ -22,7 +22,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
-from backups.errors import DamagedBackup, NotStored, StoreError, StoreRefused, StoreSilent
+from backups.errors import (
+    DamagedBackup,
+    NotStored,
+    StoreError,
+    StoreRefused,
+    StoreSilent,
+    UnlockError,
+)
 from backups.parcel import Sealed
 
 CHUNK_BYTES = 1 << 18
@@ -213,6 +220,8 @@ def _decrypting(session_key: str) -> Iterator[subprocess.Popen[bytes]]:
                 stderr=subprocess.DEVNULL,
                 pass_fds=(reader,),
             )
+        except FileNotFoundError:
+            raise UnlockError("gpg is not installed here; it is Debian's package gpg.") from None
         finally:
             os.close(reader)
         with gpg:

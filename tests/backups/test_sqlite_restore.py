@@ -1,4 +1,6 @@
+import argparse
 import contextlib
+import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from backups import opening
+from backups.commands import restore as command
 from backups.errors import DamagedBackup, RestoreRefused
 from backups.layout import Kind
 from backups.manifest import Manifest
@@ -143,6 +146,26 @@ def test_what_does_not_have_all_rows_takes_no_name(
         _restore(place, wrong, target, target.name)
     assert _ask(target, "SELECT n FROM old") == [(7,)]
     assert {path.name for path in target.parent.iterdir()} == {target.name}
+
+
+def test_one_machine_opens_unlocks_and_restores_at_once(
+    place: Place, taken: Manifest, target: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = place.settings(Source())
+    path = tmp_path / "backups.toml"
+    path.write_text(
+        f'scratch = "{settings.scratch}"\n[store]\nendpoint = "{settings.store.endpoint}"\n'
+        f'bucket = "{settings.store.bucket}"\ncredentials = "{settings.store.credentials}"\n'
+        f'[source]\nkind = "sqlite"\npath = "var/stillhere.sqlite3"\n'
+        f'[drill]\ngnupg_home = "{place.key.home}"\n'
+    )
+    nothing = dict.fromkeys(("backup", "parcel", "replace", "at", "into"))
+    given = argparse.Namespace(settings=str(path), json=True, **nothing)
+    assert command.main(given) == 0
+    said, words = capsys.readouterr()
+    assert json.loads(said)["backup"] == taken.id
+    assert f"stillhere.sqlite3 is restored from {taken.id}" in words
+    assert _ask(target, "SELECT count(*) FROM pings_ping") == [(ROWS,)]
 
 
 def test_a_restore_that_was_cut_off_is_done_anew(

@@ -1,9 +1,10 @@
+import argparse
 import contextlib
 import dataclasses
 import hashlib
 import json
-import shutil
 import sqlite3
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,11 +12,13 @@ from typing import Any
 
 import pytest
 
+from backups.commands import verify
 from backups.commands.verify import drilled
 from backups.layout import Kind, manifest_key, verified_key
 from backups.manifest import Manifest, Plain, StoredObject
 from backups.settings import Source
 from backups.verify import Verdict
+from tests.architecture.tree import ROOT
 from tests.backups.drilled import PINGED_AT, PINGS, Place, make_tables, pings, scratch_folder
 from tests.backups.keyrings import Key, made_key, sealed
 from tests.s3 import KEEPER, OPERATOR, running_server
@@ -154,14 +157,9 @@ def test_an_old_dump_under_a_new_manifest_is_red(
 ) -> None:
     """It has as many rows as the manifest says, but not the last ping."""
     place, manifest = backup
-    old = tmp_path / "old.sqlite3"
-    shutil.copy(database, old)
-    with contextlib.closing(sqlite3.connect(old)) as connection, connection:
-        statement = "UPDATE pings_ping SET received_at = '2026-11-20 00:00:00.000000' WHERE n = ?"
-        connection.execute(statement, (PINGS,))
-    with contextlib.closing(sqlite3.connect(old)) as connection:
-        connection.execute("PRAGMA journal_mode=DELETE")
-    plain = old.read_bytes()
+    newest = "n = (SELECT max(n) FROM pings_ping)"
+    older = "UPDATE pings_ping SET received_at = '2026-11-20 00:00:00.000000' WHERE "
+    plain = _changed(database, tmp_path, older + newest)
     _agree(place, manifest, sealed(plain, place.key), plain)
     assert "newest ping" in _red(place, manifest)
 
@@ -171,6 +169,66 @@ def test_wrong_counts_are_red(backup: tuple[Place, Manifest], rows: int) -> None
     place, manifest = backup
     place.tamper(manifest, counts=dict(manifest.counts) | {"pings_ping": rows})
     assert f"pings_ping has {PINGS} rows of {rows}" in _red(place, manifest)
+
+
+def test_a_backup_that_lacks_migrations_of_its_own_release_is_red(
+    backup: tuple[Place, Manifest],
+    database: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place, manifest = backup
+    plain = _changed(database, tmp_path, "DELETE FROM django_migrations WHERE app = 'sessions'")
+    rows = manifest.counts["django_migrations"] - 1
+    counts = dict(manifest.counts) | {"django_migrations": rows}
+    _agree(place, manifest, sealed(plain, place.key), plain, counts=counts, release="a-release")
+    (tmp_path / "release.json").write_text('{"id": "a-release"}')
+    monkeypatch.chdir(tmp_path)
+    source = Source("sqlite", path=database, program=(sys.executable, str(ROOT / "manage.py")))
+    assert "lacks migrations" in _red(place, manifest, source=source)
+
+
+@pytest.mark.long
+def test_an_installation_without_users_serves_the_page_to_sign_in(
+    backup: tuple[Place, Manifest], database: Path, tmp_path: Path
+) -> None:
+    place, manifest = backup
+    plain = _changed(database, tmp_path, "UPDATE accounts_user SET is_active = 0")
+    _agree(place, manifest, sealed(plain, place.key), plain)
+    verdict = _drill(place)
+    assert verdict.trouble == ""
+    assert verdict.page == "/sign-in/"
+
+
+@pytest.mark.long
+def test_a_page_that_is_not_served_is_red(
+    backup: tuple[Place, Manifest], database: Path, tmp_path: Path
+) -> None:
+    """All rows are there; what no count sees is damaged."""
+    place, manifest = backup
+    plain = _changed(database, tmp_path, "ALTER TABLE accounts_member RENAME COLUMN role TO part")
+    _agree(place, manifest, sealed(plain, place.key), plain)
+    assert "answers 500 to GET /" in _red(place, manifest)
+
+
+def test_the_exit_status_says_whether_it_is_verified(
+    backup: tuple[Place, Manifest], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place, manifest = backup
+    place.tamper(manifest, place.object(manifest)[:-1])
+    settings = place.settings(Source())
+    path = tmp_path / "backups.toml"
+    path.write_text(
+        f'scratch = "{settings.scratch}"\n[store]\nendpoint = "{settings.store.endpoint}"\n'
+        f'bucket = "{settings.store.bucket}"\ncredentials = "{settings.store.credentials}"\n'
+        f'[drill]\ngnupg_home = "{place.key.home}"\n'
+        f'passphrase_file = "{place.key.passphrase_file}"\n'
+    )
+    given = argparse.Namespace(settings=str(path), backup=manifest.id, any_age=False, json=True)
+    assert verify.main(given) == 1
+    said, words = capsys.readouterr()
+    assert json.loads(said)["verified"] is False
+    assert "NOT VERIFIED" in words
 
 
 def test_a_table_that_did_not_come_back_is_red(backup: tuple[Place, Manifest]) -> None:
@@ -212,6 +270,20 @@ def test_a_missing_key_is_red(backup: tuple[Place, Manifest]) -> None:
     with made_key("stranger") as other:
         drill = dataclasses.replace(place.settings(Source()).drill, gnupg_home=other.home)
         assert "opens it" in _red(place, manifest, drill=drill)
+
+
+def _changed(database: Path, folder: Path, statement: str) -> bytes:
+    """Return a backup of the database in which something is different."""
+    path = folder / "changed.sqlite3"
+    with (
+        contextlib.closing(sqlite3.connect(database)) as source,
+        contextlib.closing(sqlite3.connect(path)) as copy,
+    ):
+        source.backup(copy)
+        copy.execute(statement)
+        copy.commit()
+        copy.execute("PRAGMA journal_mode=DELETE")
+    return path.read_bytes()
 
 
 def _agree(
