@@ -33,6 +33,7 @@ _THROW_AWAY = {
     "full_page_writes": "off",
     "synchronous_commit": "off",
     "listen_addresses": "",
+    "jit": "off",  # a hardened unit lets nobody make code
     "log_min_messages": "warning",
 }
 

@@ -34,7 +34,8 @@ from backups.parcel import Sealed
 
 CHUNK_BYTES = 1 << 18
 _TIMEOUT_SECONDS = 60
-_TRIES = 6  # in a row without a byte; 1, 2, 4, 8 and 16 s between them
+_TRIES = 9  # in a row without a byte; 1, 2, 4 ... s between them: two minutes in all
+_MOST_WAIT_SECONDS = 30
 
 
 class Sink(Protocol):
@@ -187,7 +188,7 @@ def _from(sealed: Sealed, start: int, context: ssl.SSLContext) -> Iterator[bytes
 def _again(sealed: Sealed, failures: int, why: str) -> int:
     if failures >= _TRIES:
         raise StoreSilent(f"{sealed.key} cannot be fetched: {why}. Tried {failures} times.")
-    time.sleep(2 ** (failures - 1))
+    time.sleep(min(2 ** (failures - 1), _MOST_WAIT_SECONDS))
     return failures
 
 

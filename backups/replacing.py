@@ -9,6 +9,7 @@ Both renames are in one transaction: cut anywhere, the one or the other has the 
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,11 @@ from backups.errors import Busy, ClusterError, RestoreRefused
 from backups.load import connected
 
 _TRIES = 10
+_END_EVERY_SECONDS = 0.1
+_END_SESSIONS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname IN (%s, %s) AND pid <> pg_backend_pid()"
+)
 _LOCK = "hashtext('stillhere: restore')"  # of the database postgres, as long as we are connected
 
 
@@ -106,9 +112,7 @@ class Replacing:
         """
         kept = self._free_name(backup) if before is not None else None
         for _ in range(_TRIES):
-            self._end_sessions()
-            # Who connects meanwhile waits for the lock of the rename, or is the next to end.
-            with contextlib.suppress(errors.ObjectInUse):
+            with contextlib.suppress(errors.ObjectInUse), self._ending_sessions():
                 self._rename(kept)
                 break
         else:
@@ -141,13 +145,31 @@ class Replacing:
                 raise
             cursor.execute("COMMIT")
 
-    def _end_sessions(self) -> None:
-        self._ask(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-            " WHERE datname IN (%s, %s) AND pid <> pg_backend_pid()",
-            self.name,
-            self.restoring,
-        )
+    @contextlib.contextmanager
+    def _ending_sessions(self) -> Iterator[None]:
+        """End sessions of both databases all the while, over a line of its own.
+
+        A rename lets nobody in any more, and then waits 5 s for those inside to go. Ended
+        before it, an application that connects again at once would always be inside.
+        """
+        is_over = threading.Event()
+
+        def end() -> None:
+            with (
+                contextlib.suppress(psycopg2.Error),  # then the rename says that they are there
+                connected(into(self.conninfo, "postgres")) as line,
+                line.cursor() as cursor,
+            ):
+                while not is_over.wait(_END_EVERY_SECONDS):
+                    cursor.execute(_END_SESSIONS, (self.name, self.restoring))
+
+        thread = threading.Thread(target=end, name="end sessions")
+        thread.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            thread.join()
 
     def _free_name(self, backup: str) -> str:
         """Return a name for the old one that nobody has: a backup may be restored twice."""

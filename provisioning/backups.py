@@ -66,6 +66,15 @@ ON_DATABASES = (
 _FILE = f"{FIGURES}/backups.prom"
 ON_THE_OBSERVER = (
     Timer("backup-verify", "verify", "the drill", "*-*-* 03:30:00", "20h", True, _FILE),
+    Timer(
+        "backup-verify-base",
+        "verify --base",
+        "the drill of a base",
+        "Sun *-*-* 09:00:00",
+        "40h",
+        True,
+        _FILE,
+    ),
     Timer("backup-prune", "prune", "prunes backups", "*-*-* 05:00:00", "4h", False, _FILE),
 )
 

@@ -79,7 +79,8 @@ def _restored(
 def told_of_files(done: RestoredFiles) -> str:
     """Say in words what was done."""
     last = f"Its last transaction is of {done.reached.last_transaction_at}."
-    return f"{done.data} is a primary's data directory, timeline {done.reached.timeline}. {last}"
+    words = f"{done.data} is a primary's data directory, timeline {done.reached.timeline}. {last}"
+    return f"{words} Once it runs, take a base backup: the older ones do not lead to it."
 
 
 def told(done: Restored) -> str:

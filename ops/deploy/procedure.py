@@ -76,6 +76,24 @@ def deploy(desk: Desk, release: Release, allow: Sequence[str], asked: Asked) -> 
         return Outcome(release.id, trouble=_carry_out(desk, plan))
 
 
+def deploy_databases(desk: Desk, release: Release, asked: Asked) -> Outcome:
+    """Bring it to the database hosts and the observer alone, and leave all tables as they are.
+
+    Before a restore new hosts have no release, and application servers that have drained into
+    the old database rightly migrate no other one.
+    """
+    whole = prepared(desk, release.id)
+    plan = replace(whole, standings=tuple(one for one in whole.standings if not one.serves))
+    desk.telling.data("\n".join(plan.lines()))
+    if not plan.work:
+        return Outcome(release.id, had_work=False)
+    _bring(desk, release, [one.host for one in plan.standings])
+    if not asked():
+        return Outcome(release.id, was_wanted=False)
+    with desk.stopping.watched():
+        return Outcome(release.id, trouble=_carry_out(desk, plan))
+
+
 def roll_back(desk: Desk, plan: Plan, asked: Asked) -> Outcome:
     """Go to a release that all hosts have kept; the tables stay as they are."""
     desk.telling.data("\n".join(plan.lines()))

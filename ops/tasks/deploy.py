@@ -60,6 +60,27 @@ def deploy(
 
 
 @task(
+    help=_BOTH
+    | {"commit": "Which commit; HEAD if none is named, and then all has to be committed."},
+    auto_shortflags=False,
+)
+def databases(
+    _: Any, fleet: str = "", commit: str = "", yes: bool = False, without: str = "",
+    why: str = "",
+) -> None:  # fmt: skip
+    """Bring a commit to database hosts and observer alone: new ones, before a restore."""
+    console = Console()
+    with speaking(console):
+        described = find_fleet(fleet)
+        release = build(commit, told=console.say)
+        with _desk(described, console, without, why or "fab deploy.databases") as desk:
+            outcome = procedure.deploy_databases(
+                desk, release, lambda: _confirmed(desk, yes, release.id)
+            )
+            _finish(desk, outcome)
+
+
+@task(
     help=_BOTH | {"release": "Which release that is kept; the one before if none is named."},
     auto_shortflags=False,
 )

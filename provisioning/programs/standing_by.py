@@ -102,7 +102,7 @@ def may_be_cleared_away(version: str) -> bool:
 
 def refuse_if_anything_is_there() -> None:
     """Raise Failed for any cluster, or what is left of one."""
-    for there in (*glob.glob("/etc/postgresql/*/*"), *glob.glob("/var/lib/postgresql/*/*")):
+    for there in (*glob.glob("/etc/postgresql/*/*"), *glob.glob("/var/lib/postgresql/[0-9]*/*")):
         raise Failed(
             f"{there} is there: a cluster is never replaced by an apply. If nobody wants it, and "
             f"what it is left of was dropped: rm -r {there}"

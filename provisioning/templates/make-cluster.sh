@@ -16,7 +16,7 @@ case $made in
 	rm -rf "/var/lib/postgresql/$made" "/etc/postgresql/$made"
 	;;
 esac
-for there in /etc/postgresql/*/* /var/lib/postgresql/*/*; do
+for there in /etc/postgresql/*/* /var/lib/postgresql/[0-9]*/*; do
 	[ ! -e "$there" ] || {
 		echo "$there is there: a cluster is never made anew." \
 			"If nobody wants it, and what it is left of was dropped: rm -r $there" >&2

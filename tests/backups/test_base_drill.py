@@ -20,6 +20,7 @@ import pytest
 from backups.commands.verify import drilled
 from backups.layout import Kind
 from backups.settings import read_settings
+from backups.verify import Verdict
 from tests.backups.archiving import Archiving, archiving_pair
 from tests.backups.drilled import make_tables, pings, scratch_folder
 from tests.backups.keyrings import Key, made_key
@@ -27,7 +28,8 @@ from tests.clusters import Node
 from tests.postgresql import PORT, owner
 from tests.s3 import KEEPER, OPERATOR, WRITER, Bucket, running_server
 
-pytestmark = pytest.mark.long
+# Each starts several programs, and a machine may be busy.
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,83 +67,93 @@ class Fleet:
         return json.loads(done.stdout) if done.stdout else done.stderr
 
 
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What has happened: pings, a base, pings, a DELETE, pings; both hosts have shipped."""
+
+    fleet: Fleet
+    observer: Path
+    base: Any
+    before_the_delete: datetime
+    shipped: tuple[Any, ...]  # by the first host, again by it, by the second
+
+    def drilled(self, now: datetime | None = None) -> Verdict:
+        settings, now = read_settings(self.observer), now or datetime.now(UTC)
+        return drilled(settings, None, now, at_any_age=False, kind=Kind.BASE)
+
+
 @pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     with (
         archiving_pair() as archiving,
         made_key("drill", passphrase="correct horse") as key,
         scratch_folder() as folder,
     ):
-        yield Fleet(folder, running_server().new_bucket(), key, archiving)
+        fleet = Fleet(folder, running_server().new_bucket(), key, archiving)
+        pair = archiving.pair
+        first = fleet.settings("first", pair.primary, WRITER)
+        second = fleet.settings("second", pair.standby, WRITER)
+        make_tables(tmp_path_factory.mktemp("application"), pair.primary.url)
+        _ping(pair.primary, 10)
+        pair.catch_up()
+        assert fleet.run(first, "run", "--base", "--json") is None  # its standby does it
+        base = fleet.run(second, "run", "--base", "--json")
+        _ping(pair.primary, 5)
+        before = archiving.now()
+        pair.primary.ask("DELETE FROM pings_ping")
+        for _ in range(2):
+            _ping(pair.primary, 1)
+            archiving.switch()
+        pair.catch_up()
+        shipped = tuple(fleet.run(one, "ship", "--json") for one in (first, first, second))
+        observer = fleet.settings("observer", pair.primary, KEEPER)
+        yield Story(fleet, observer, base, before, shipped)
 
 
-def test_a_base_and_its_wal_are_verified_every_week_and_go_back(
-    fleet: Fleet, tmp_path: Path
-) -> None:
-    pair = fleet.archiving.pair
-    first = fleet.settings("first", pair.primary, WRITER)
-    second = fleet.settings("second", pair.standby, WRITER)
-    observer = fleet.settings("observer", pair.primary, KEEPER)
-    make_tables(tmp_path, pair.primary.url)
-    _ping(pair.primary, 10)
-    pair.catch_up()
+def test_what_both_hosts_ship_is_stored_once(story: Story) -> None:
+    first, again, second = story.shipped
+    assert story.base["taken_from"] == "standby"
+    assert first["files"] > 0
+    assert again["files"] == 0
+    assert second["known"] == second["files"] > 0
 
-    assert fleet.run(first, "run", "--base", "--json") is None  # its standby does it
-    base = fleet.run(second, "run", "--base", "--json")
-    assert base["taken_from"] == "standby"
-    _ping(pair.primary, 5)
-    before = fleet.archiving.now()
-    pair.primary.ask("DELETE FROM pings_ping")
-    for _ in range(2):
-        _ping(pair.primary, 1)
-        fleet.archiving.switch()
-    pair.catch_up()
-    assert fleet.run(first, "ship", "--json")["files"] > 0
-    assert fleet.run(first, "ship", "--json")["files"] == 0
-    both = fleet.run(second, "ship", "--json")
-    assert both["known"] == both["files"]
 
-    verdict = fleet.run(observer, "verify", "--base", "--json")
+def test_a_base_with_all_its_wal_is_verified(story: Story) -> None:
+    verdict = story.fleet.run(story.observer, "verify", "--base", "--json")
     assert verdict["verified"]
     assert verdict["counts_restored"] == {"pings_ping": 2}  # all WAL is replayed
-    listed = fleet.run(observer, "list", "--json")
-    assert listed["newest_verified"]["id"] == base["id"]
+    listed = story.fleet.run(story.observer, "list", "--json")
+    assert listed["newest_verified"]["id"] == story.base["id"]
     assert [one["trouble"] for one in listed["backups"]] == [""]
 
-    _a_drill_goes_red_when_wal_no_longer_comes(observer)
-    _a_drill_goes_red_for_a_gap(fleet, observer)
 
-    parcel = fleet.run(observer, "restore", "--at", before.isoformat(), status=1)
-    assert "--replace stillhere" in parcel
-    done = fleet.run(
-        observer, "restore", "--at", before.isoformat(), "--replace", "stillhere", "--json"
-    )
-    assert done["counts"] == {"pings_ping": 15}
-    assert pair.primary.ask("SELECT count(*) FROM pings_ping") == [(15,)]
-    assert set(done["seconds"]) >= {"open", "files", "check the files", "replay WAL", "dump"}
-
-
-def _a_drill_goes_red_when_wal_no_longer_comes(observer: Path) -> None:
-    settings = read_settings(observer)
-    later = datetime.now(UTC) + timedelta(hours=27)
-    verdict = drilled(settings, None, later, at_any_age=False, kind=Kind.BASE)
+def test_the_drill_is_red_when_wal_no_longer_comes(story: Story) -> None:
+    verdict = story.drilled(datetime.now(UTC) + timedelta(hours=27))
     assert not verdict.verified
     assert "is it still shipped?" in verdict.trouble
 
 
-def _a_drill_goes_red_for_a_gap(fleet: Fleet, observer: Path) -> None:
-    store = fleet.bucket.store(OPERATOR)
-    lost = [one.key for one in store.listed("wal/") if "." not in one.key.removesuffix(".gpg")]
-    content = store.read(lost[-2], 2**26)
-    store.delete(lost[-2])
+def test_the_drill_is_red_for_a_gap(story: Story) -> None:
+    store = story.fleet.bucket.store(OPERATOR)
+    whole = [one.key for one in store.listed("wal/") if "." not in one.key.removesuffix(".gpg")]
+    content = store.read(whole[-2], 2**26)
+    store.delete(whole[-2])
     try:
-        verdict = drilled(
-            read_settings(observer), None, datetime.now(UTC), at_any_age=False, kind=Kind.BASE
-        )
+        verdict = story.drilled()
         assert not verdict.verified
         assert "WAL is missing" in verdict.trouble
     finally:
-        store.put(lost[-2], content, is_new=False)
+        store.put(whole[-2], content, is_new=False)
+
+
+def test_a_database_goes_back_to_the_moment_before_a_mistake(story: Story) -> None:
+    words = ("restore", "--at", story.before_the_delete.isoformat())
+    assert "--replace stillhere" in story.fleet.run(story.observer, *words, status=1)
+    done = story.fleet.run(story.observer, *words, "--replace", "stillhere", "--json")
+    assert done["counts"] == {"pings_ping": 15}
+    primary = story.fleet.archiving.pair.primary
+    assert primary.ask("SELECT count(*) FROM pings_ping") == [(15,)]
+    assert set(done["seconds"]) >= {"open", "files", "check the files", "replay WAL", "dump"}
 
 
 def _ping(node: Node, count: int) -> None:

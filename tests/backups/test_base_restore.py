@@ -118,6 +118,7 @@ def test_a_data_directory_comes_back_as_it_was_before_a_mistake(story: Story) ->
         assert _rows(place / "into") == ROWS
 
 
+@pytest.mark.long
 def test_the_end_of_wal_is_behind_the_failover(story: Story) -> None:
     with _place() as place:
         restored = restore_to(_base(story, place / "into"), None)
@@ -245,6 +246,7 @@ def test_wal_with_another_content_than_its_name_says_is_damaged(story: Story) ->
             restore_to(base, None)
 
 
+@pytest.mark.long
 def test_a_gap_is_said_and_the_moment_behind_it_is_not_reached(story: Story) -> None:
     store = story.bucket.store(OPERATOR)
     whole = chain_behind(store, story.manifest)

@@ -117,9 +117,10 @@ def _rows(directory: Path, sizes: Iterable[int], runs: int) -> Iterable[Row]:
             out = directory / "pipeline.gpg"
             ours, pipeline = [], []
             for number in range(runs):
-                sys.stderr.write(f"{megabytes} MB, run {number + 1} of {runs}\n")
                 ours.append(_turn(_ours(settings)))
                 pipeline.append(_turn(_pipeline(conninfo, keys, out)))
+                told = f"ours {ours[-1].seconds:.1f} s, pipeline {pipeline[-1].seconds:.1f} s"
+                sys.stderr.write(f"{megabytes} MB, run {number + 1} of {runs}: {told}\n")
             yield Row(megabytes, out.stat().st_size, ours, pipeline)
             _drop(conninfo_of(cluster, "postgres"), f"size_{megabytes}")
 

@@ -1,5 +1,7 @@
 """What hosts have for backups, and what they must not have."""
 
+import argparse
+import importlib
 import os
 import shutil
 import subprocess
@@ -153,6 +155,14 @@ def test_each_unit_reports_to_a_check_of_its_own(fleet: Fleet) -> None:
             assert f"\nExecStart=/usr/bin/python3 -m backups {timer.command}\n" in unit
             (report,) = (line for line in unit.splitlines() if line.startswith("ExecStopPost="))
             assert report.endswith(f"provisioning.programs.reporting {timer.name}")
+
+
+def test_each_unit_says_what_the_program_understands() -> None:
+    words = [timer.command.split() for timer in (*backups.ON_DATABASES, *backups.ON_THE_OBSERVER)]
+    for command, *options in [*words, ["metrics", "--textfile", "x"]]:
+        parser = argparse.ArgumentParser()
+        importlib.import_module(f"backups.commands.{command}").add_arguments(parser)
+        parser.parse_args(options)
 
 
 @pytest.fixture
