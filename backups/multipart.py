@@ -35,7 +35,7 @@ class Upload:
         self.upload_id: str = begun["UploadId"]
         self.server_time = _date(begun)
         self._free: queue.SimpleQueue[bytearray] = queue.SimpleQueue()
-        self._full: queue.SimpleQueue[bytearray | bytes | None] = queue.SimpleQueue()
+        self._full: queue.SimpleQueue[bytearray | None] = queue.SimpleQueue()
         self._filling = bytearray(part_bytes)
         self._free.put(bytearray(part_bytes))
         self._filled = 0
@@ -60,7 +60,8 @@ class Upload:
         """Send what is left, and return when all is at the store."""
         self._raise_error()
         if self._filled or not self.parts:
-            self._full.put(bytes(self._filling[: self._filled]))
+            del self._filling[self._filled :]  # in place: a copy would be a third buffer
+            self._full.put(self._filling)
         self._full.put(None)
         self._sender.join()
         self._raise_error()
@@ -87,10 +88,9 @@ class Upload:
                     self.parts.append(self._send(body))
             except BaseException as error:  # noqa: BLE001 (raised again by whoever writes)
                 self._error = error
-            if isinstance(body, bytearray):
-                self._free.put(body)
+            self._free.put(body)
 
-    def _send(self, body: bytearray | bytes) -> Part:
+    def _send(self, body: bytearray) -> Part:
         number = len(self.parts) + 1
         with answers(f"part {number} of {self.key}"):
             sent = self._store.client.upload_part(

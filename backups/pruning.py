@@ -6,7 +6,7 @@ no backup, and goes as a remnant later. A lock is no failure: what it holds stay
 """
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -108,7 +108,7 @@ def plan(bucket: Bucket, now: datetime, retention: Retention) -> Plan:
     keys = {one.id: _keys_of(Kind(one.kind), one.id) for one in backups}
     ours = {key for found in keys.values() for key in found} | {one.key for one in wal}
     rest = [key for key in bucket.held if key not in ours]
-    remnants = [key for key in rest if _is_remnant(key, keys)]
+    remnants = [key for key in rest if _is_remnant(key)]
     old = now - REMNANT_AGE
     removals = (
         *(_removal(bucket, one.kind, one.id, keys[one.id]) for one in decision.backups),
@@ -139,12 +139,10 @@ def carry_out(store: Store, planned: Plan) -> Outcome:
     return outcome
 
 
-def _is_remnant(key: str, known: Container[str]) -> bool:
-    """Tell whether it is a part of a backup that never came to be, or is deleted."""
+def _is_remnant(key: str) -> bool:
+    """Tell whether it would be a part of a backup; that one never came to be, or is deleted."""
     found = _KEY.fullmatch(key)
-    if not found or found["id"] in known:
-        return False
-    return key in _keys_of(Kind(found["folder"][:-1]), found["id"])
+    return found is not None and key in _keys_of(Kind(found["folder"][:-1]), found["id"])
 
 
 def _manifest(store: Store, key: str) -> Manifest | None:

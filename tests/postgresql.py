@@ -41,6 +41,11 @@ class Cluster:
         """Return the DATABASE_URL of its database."""
         return f"postgresql://stillhere@/stillhere?host={quote(str(self.directory), safe='')}"
 
+    @property
+    def socket(self) -> Path:
+        """Return the path of the socket on which it listens."""
+        return self.directory / f".s.PGSQL.{PORT}"
+
     def create(self) -> None:
         """Make the files of the cluster."""
         os.chown(self.directory, *owner())

@@ -79,6 +79,13 @@ def test_what_was_changed_since_its_drill_counts_as_never_verified(changed: obje
     assert removed(lying) != []
 
 
+def test_a_record_that_was_hidden_is_none() -> None:
+    lying = bucket(*days_ago(0, 1, 2, 3))
+    key = verified_key(Kind.DUMP, days_ago(0)[0].id)
+    hidden = (*lying.held[key], replace(lying.held[key][0], is_marker=True))
+    assert removed(replace(lying, held={**lying.held, key: hidden})) == []
+
+
 def test_a_manifest_that_was_hidden_or_replaced_keeps_its_backup_and_all_wal() -> None:
     bases = [manifest(NOW - timedelta(days=age), Kind.BASE, 90 - age) for age in (0, 1, 2, 3, 40)]
     lying = bucket(*bases)
@@ -136,6 +143,14 @@ def test_a_third_of_all_is_too_much_at_once(age: int, is_too_much: bool) -> None
     dumps = days_ago(*range(age))  # those of ten days and more go: 3 of 13, 4 of 14, 5 of 15
     planned = plan(bucket(*dumps), NOW, Retention(days=9, keep_verified=3))
     assert planned.is_too_much is is_too_much
+
+
+def test_a_few_are_never_too_much() -> None:
+    retention = Retention(days=1, keep_verified=1)
+    planned = plan(bucket(*days_ago(*range(5))), NOW, retention)
+    assert (len(planned.removals), planned.is_too_much) == (3, False)
+    planned = plan(bucket(*days_ago(*range(6))), NOW, retention)
+    assert (len(planned.removals), planned.is_too_much) == (4, True)
 
 
 # On a real store, with the keeper's credentials.

@@ -34,7 +34,7 @@ from backups.settings import Settings, Source
 from backups.taking import Taking
 from tests.architecture.tree import ROOT
 from tests.backups.places import connection_to, fill_widely, write_settings
-from tests.backups.s3_relay import Relay, Way, running_relay
+from tests.relay import Relay, Way, running_relay
 from tests.s3 import KEEPER, Bucket, running_server
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

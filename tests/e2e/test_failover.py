@@ -13,7 +13,7 @@ from app.pings.directory import Known, load
 from tests.clusters import Node, Pair, dump, restore, running_node, running_pair
 from tests.e2e.ping_server import Ledger, PingServer, tokens
 from tests.e2e.service import wait_for as wait
-from tests.relay import running_relay
+from tests.relay import Way, running_relay
 
 pytestmark = [pytest.mark.processes, pytest.mark.own_database]
 T = TypeVar("T")
@@ -206,21 +206,21 @@ def durable() -> Iterator[Node]:
 def test_commits_whose_answers_are_lost_or_never_come_double_nothing(
     durable: Node, tmp_path: Path
 ) -> None:
-    with running_relay(durable.directory) as relay:
+    with running_relay(durable.socket) as relay:
         server = PingServer.on(relay.url, tmp_path / "one", DATABASE_ANSWER_SECONDS="1")
         try:
             ledger = Ledger(server, ready(server))
             server.start("receiver", "drain")
             ledger.begin()
-            for lose in 3 * [relay.drop, relay.swallow, relay.drop]:
+            for way in 3 * [Way.ANSWER_LOST, Way.MUTED, Way.ANSWER_LOST]:
                 ledger.grow(30)
-                lost = relay.lost
-                lose(b"COMMIT")
-                wait_for(lambda: relay.lost > lost, "a commit", server.log)  # noqa: B023
+                lost = relay.broken
+                relay.breaks(b"COMMIT", way)
+                wait_for(lambda: relay.broken > lost, "a commit", server.log)  # noqa: B023
             settle(ledger, durable, server)
         finally:
             server.close()
-        assert relay.lost == 9
+        assert relay.broken == 9
         assert "no answer from the database within 2 s" in server.log("drain")
 
 

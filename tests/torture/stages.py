@@ -9,7 +9,6 @@ from tests.torture.case import Setting
 from tests.torture.commit_relay import running_relay
 from tests.torture.stage import DRAIN, Stage, stage
 
-_SOCKET_NAME = ".s.PGSQL.5432"
 # Small, so that a case has many of them.
 SMALL_SEGMENTS = {"SEGMENT_BYTES": "65536"}
 
@@ -33,7 +32,7 @@ def behind_a_relay(setting: Setting, **parts: Any) -> Iterator[Stage]:
 
     They are in the stage's `servers`: `database` and `relay`.
     """
-    with running_cluster() as cluster, running_relay(cluster.directory / _SOCKET_NAME) as relay:
+    with running_cluster() as cluster, running_relay(cluster.socket) as relay:
         through = f"postgresql://stillhere@127.0.0.1:{relay.port}/stillhere?gssencmode=disable"
         extra = {DRAIN: {"DATABASE_URL": through}}
         with stage(

@@ -10,7 +10,7 @@ from pytest_django.fixtures import Settings
 
 from app.postgresql import answers, base
 from tests.postgresql import Cluster
-from tests.relay import Relay, running_relay
+from tests.relay import Relay, Way, running_relay
 
 __all__ = ["base"]  # which has psycopg2 wait our way
 
@@ -18,13 +18,13 @@ __all__ = ["base"]  # which has psycopg2 wait our way
 @pytest.fixture
 def relay(postgresql_cluster: Cluster, settings: Settings) -> Iterator[Relay]:
     settings.DATABASE_ANSWER_SECONDS = settings.STANDBY_ANSWER_SECONDS = 1
-    with running_relay(postgresql_cluster.directory) as relay:
+    with running_relay(postgresql_cluster.socket) as relay:
         yield relay
 
 
 def test_an_answer_that_never_comes_is_given_up(relay: Relay) -> None:
     with closing(psycopg2.connect(relay.url)) as raw, raw.cursor() as cursor:
-        relay.swallow(b"SELECT 1")
+        relay.breaks(b"SELECT 1", Way.MUTED)
         began = time.monotonic()
         with pytest.raises(psycopg2.OperationalError, match="no answer from the database within 2"):
             cursor.execute("SELECT 1")
@@ -35,13 +35,13 @@ def test_an_answer_that_never_comes_is_given_up(relay: Relay) -> None:
 def test_a_commit_whose_answer_never_comes_is_given_up(relay: Relay) -> None:
     with closing(psycopg2.connect(relay.url)) as raw, raw.cursor() as cursor:
         cursor.execute("SELECT 1")
-        relay.swallow(b"COMMIT")
+        relay.breaks(b"COMMIT", Way.MUTED)
         with pytest.raises(psycopg2.OperationalError, match="no answer"):
             raw.commit()
 
 
 def test_a_connection_that_is_accepted_and_never_answered_is_given_up(relay: Relay) -> None:
-    relay.swallow(b"stillhere")  # the first message has the user's name
+    relay.breaks(b"stillhere", Way.MUTED)  # the first message has the user's name
     with answers.within(0.5), pytest.raises(psycopg2.OperationalError, match=r"within 0\.5 s"):
         psycopg2.connect(relay.url)
 

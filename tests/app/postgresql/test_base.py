@@ -14,7 +14,7 @@ from app.postgresql.base import DatabaseWrapper
 from app.postgresql.options import database
 from app.postgresql.servers import Seen, seen_path
 from tests.postgresql import Cluster
-from tests.relay import running_relay
+from tests.relay import Way, running_relay
 
 _WRITES = {"target_session_attrs": "read-write", "connect_timeout": "1"}
 
@@ -76,8 +76,8 @@ def test_one_to_an_old_primary_or_another_database_is_given_up(
 
 
 def test_a_server_that_went_away_is_given_up(postgresql_cluster: Cluster) -> None:
-    with running_relay(postgresql_cluster.directory) as relay, kept(relay.url) as wrapper:
-        relay.drop(b"SHOW")
+    with running_relay(postgresql_cluster.socket) as relay, kept(relay.url) as wrapper:
+        relay.breaks(b"SHOW", Way.ANSWER_LOST)
         assert not wrapper.is_usable()
 
 
@@ -86,7 +86,7 @@ def test_a_server_that_says_nothing_is_given_up_within_the_time_to_connect(
 ) -> None:
     settings.DATABASE_ANSWER_SECONDS = 60
     with (
-        running_relay(postgresql_cluster.directory) as relay,
+        running_relay(postgresql_cluster.socket) as relay,
         kept(relay.url, **_WRITES) as wrapper,
     ):
         relay.mute()
@@ -99,16 +99,16 @@ def test_who_was_led_past_a_silent_host_does_not_wait_for_it_again(
     postgresql_cluster: Cluster,
 ) -> None:
     directory = str(postgresql_cluster.directory)
-    with running_relay(postgresql_cluster.directory) as relay:
-        relay.swallow(b"stillhere")
+    with running_relay(postgresql_cluster.socket) as relay:
+        relay.breaks(b"stillhere", Way.MUTED)
         hosts = f"host=127.0.0.1,{directory}&port={relay.port},5432&sslmode=disable"
         with kept(f"postgresql://stillhere@/stillhere?{hosts}", **_WRITES) as wrapper:
-            assert relay.lost == 1
-            relay.swallow(b"stillhere")
+            assert relay.broken == 1
+            relay.breaks(b"stillhere", Way.MUTED)
             wrapper.close()
             wrapper.connect()
             assert wrapper.server is not None
-            assert (wrapper.server.host, relay.lost) == (f"{directory}:5432", 1)
+            assert (wrapper.server.host, relay.broken) == (f"{directory}:5432", 1)
 
 
 @pytest.mark.parametrize("how", ["silent", "read only", "broken"])
@@ -116,7 +116,7 @@ def test_whom_a_host_has_failed_asks_the_others_first(
     postgresql_cluster: Cluster, how: str
 ) -> None:
     directory = str(postgresql_cluster.directory)
-    with running_relay(postgresql_cluster.directory) as relay:
+    with running_relay(postgresql_cluster.socket) as relay:
         hosts = f"host=127.0.0.1,{directory}&port={relay.port},5432&sslmode=disable"
         with kept(f"postgresql://stillhere@/stillhere?{hosts}", **_WRITES) as wrapper:
             assert wrapper.server is not None
@@ -126,16 +126,16 @@ def test_whom_a_host_has_failed_asks_the_others_first(
             elif how == "read only":
                 make_read_only(wrapper)
             else:
-                relay.drop(b"SELECT")
+                relay.breaks(b"SELECT", Way.ANSWER_LOST)
                 with pytest.raises(OperationalError), wrapper.cursor() as cursor:
                     cursor.execute("SELECT 1")
             assert how == "broken" or not wrapper.is_usable()
-            relay.swallow(b"stillhere")  # who asks it first has to wait
-            lost = relay.lost
+            relay.breaks(b"stillhere", Way.MUTED)  # who asks it first has to wait
+            lost = relay.broken
             wrapper.close()
             wrapper.connect()
-            assert (wrapper.server.host, relay.lost) == (f"{directory}:5432", lost)
+            assert (wrapper.server.host, relay.broken) == (f"{directory}:5432", lost)
             # The new one is first from now on, and nobody has failed.
             wrapper.close()
             wrapper.connect()
-            assert (wrapper.server.host, relay.lost) == (f"{directory}:5432", lost)
+            assert (wrapper.server.host, relay.broken) == (f"{directory}:5432", lost)

@@ -13,7 +13,7 @@ from app.postgresql.options import database
 from app.postgresql.servers import AnotherDatabase, NoServer, Seen
 from tests.clusters import running_node, running_pair
 from tests.postgresql import Cluster
-from tests.relay import running_relay
+from tests.relay import Way, running_relay
 
 
 def params(*where: str, **options: str) -> dict[str, str]:
@@ -35,15 +35,15 @@ def test_each_host_has_its_port_or_all_have_one() -> None:
 def test_a_dead_and_a_silent_host_are_passed_over(
     postgresql_cluster: Cluster, tmp_path: Path, ask_all: bool
 ) -> None:
-    with running_relay(postgresql_cluster.directory) as relay:
-        relay.swallow(b"stillhere")
+    with running_relay(postgresql_cluster.socket) as relay:
+        relay.breaks(b"stillhere", Way.MUTED)
         alive = str(postgresql_cluster.directory)
         where = params(str(tmp_path), "127.0.0.1", alive, port=f"5432,{relay.port},5432")
         began = time.monotonic()
         raw, server = hosts.connect(where, None, ask_all=ask_all)
         assert time.monotonic() - began < 30
         assert server.host == f"{alive}:5432"
-        assert relay.lost == 1
+        assert relay.broken == 1
         raw.close()
 
 

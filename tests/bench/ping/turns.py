@@ -215,7 +215,7 @@ def _slow_database(bench: Bench) -> Rows:
 @contextmanager
 def _relayed(cluster: Cluster) -> Iterator[int]:
     """Run the relay in front of the cluster's socket; give its port."""
-    socket = cluster.directory / ".s.PGSQL.5432"
+    socket = cluster.socket
     command = python("-m", "tests.bench.ping.relay", str(socket), str(SLOW_DATABASE_MS))
     with Popen(
         command, cwd=ROOT, env=environment(), stdout=PIPE, preexec_fn=ending_with_us()

@@ -33,7 +33,7 @@ def _stage(setting: Setting) -> Iterator[Stage]:
         inside = network.inside(network.server)
         on_server = (DRAIN, NOTIFIER, HEALTH, receiver(0), receiver(1))
         through = f"postgresql://stillhere@{DATABASE}:{PORT}/stillhere?gssencmode=disable"
-        with _relay(network, cluster.directory / ".s.PGSQL.5432"), stage(
+        with _relay(network, cluster.socket), stage(
             setting.directory, setting.label,
             database={"DATABASE_URL": through}, direct={"DATABASE_URL": cluster.url},
             prefix=dict.fromkeys(on_server, inside) | {LOAD: network.inside(network.clients)},
