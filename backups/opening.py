@@ -1,6 +1,7 @@
 """Make a parcel of a backup: what the keeper can do, who may read the bucket."""
 
 import json
+from collections.abc import Iterator, Set
 from datetime import datetime, timedelta
 
 from backups import packets
@@ -8,6 +9,7 @@ from backups.errors import DamagedBackup, ManifestError, NotStored
 from backups.layout import ID, Kind, manifest_key, object_key
 from backups.manifest import Manifest, parse_manifest
 from backups.parcel import Parcel, Sealed
+from backups.progress import say
 from backups.store import Store
 from backups.wal_store import base_for, sealed_wal
 
@@ -26,9 +28,26 @@ def newest(store: Store, kind: Kind) -> str:
 
 
 def base_at(store: Store, at: datetime | None) -> str:
-    """Return the id of the base from which a moment is reached; errors as `base_for`."""
-    keys = [one.key for one in store.listed(Kind.BASE.folder) if one.key.endswith(_MANIFEST)]
-    return base_for(at, [parse_manifest(store.read(key)) for key in keys]).id
+    """Return the id of the base from which a moment is reached; errors as `base_for`.
+
+    One that is of no use is said and passed over: an older one reaches the moment, too.
+    """
+    there = {one.key for one in store.listed(Kind.BASE.folder)}
+    return base_for(at, list(_bases(store, there))).id
+
+
+def _bases(store: Store, there: Set[str]) -> Iterator[Manifest]:
+    for key in sorted(one for one in there if one.endswith(_MANIFEST)):
+        try:
+            manifest = parse_manifest(store.read(key))
+            believe(manifest, Kind.BASE, key.split("/")[1])
+        except (ManifestError, NotStored) as error:
+            say(f"{key} is passed over: {error}")
+            continue
+        if manifest.object.key in there:
+            yield manifest
+        else:
+            say(f"{key} is passed over: its object is missing.")
 
 
 def parcel_of(store: Store, kind: Kind, backup: str) -> Parcel:

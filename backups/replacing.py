@@ -75,14 +75,7 @@ class Replacing:
         if not found:
             return None
         owner, encoding, collate, ctype, size = found[0]
-        with connected(self.conninfo) as there, there.cursor() as cursor:
-            cursor.execute(
-                "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p')"
-                " AND relnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema')"
-                " AND relpersistence <> 't'"
-            )
-            (tables,) = cursor.fetchone()
-        return Before(owner, encoding, collate, ctype, tables, size)
+        return Before(owner, encoding, collate, ctype, self._tables(self.name), size)
 
     def data_directory(self) -> Path | None:
         """Return the folder of the server's files; None when it is not here, or not for us."""
@@ -124,10 +117,20 @@ class Replacing:
                 break
         else:
             raise ClusterError(f"{self.name} is connected to again and again; stop who does that.")
-        if before is None or before.tables or kept is None:
+        # Loading takes hours: who was empty before may have got tables meanwhile.
+        if kept is None or self._tables(kept):
             return kept
         self._do(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(kept)))
         return None
+
+    def _tables(self, name: str) -> int:
+        with connected(into(self.conninfo, name)) as there, there.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p')"
+                " AND relnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema')"
+                " AND relpersistence <> 't'"
+            )
+            return int(cursor.fetchone()[0])
 
     def _rename(self, kept: str | None) -> None:
         steps = [(self.name, kept)] if kept else []

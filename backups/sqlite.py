@@ -52,7 +52,12 @@ class Copy:
 
 @contextlib.contextmanager
 def copying(path: Path, tables: tuple[str, ...], scratch: Path) -> Iterator[Copy]:
-    """Copy the file and return the copy; it is deleted at the end."""
+    """Copy the file and return the copy; it is deleted at the end.
+
+    What a run that was killed has left goes first: whoever calls holds the lock.
+    """
+    for left in scratch.glob("copy-*.sqlite3*"):
+        left.unlink()
     if not path.is_file():
         raise SourceError(f"There is no SQLite file {path}.")
     needed, free = _size(path) + _MARGIN_BYTES, shutil.disk_usage(scratch).free

@@ -20,6 +20,8 @@ from backups.manifest import Manifest
 from backups.parcel import Parcel
 from backups.parts import Parts
 
+_LOGS = ("-wal", "-journal")
+
 Counts = Mapping[str, int | None]
 
 
@@ -88,6 +90,7 @@ def _take_name(new: Path, path: Path, backup: str) -> str | None:
             new.chmod(was.st_mode & 0o777)
             if os.geteuid() == 0:
                 os.chown(new, was.st_uid, was.st_gid)
+        _put_aside(path, kept or _kept_name(path, backup))
         new.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
@@ -95,6 +98,14 @@ def _take_name(new: Path, path: Path, backup: str) -> str | None:
     finally:
         os.close(folder)
     return kept
+
+
+def _put_aside(path: Path, name: str) -> None:
+    """Keep the log of a file that is gone, or is no database: SQLite would apply it to ours."""
+    for end in _LOGS:
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + end).rename(path.with_name(name + end))
+    path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -121,10 +132,17 @@ def _alone(path: Path) -> Iterator[None]:
 def _kept_name(path: Path, backup: str) -> str:
     """Return a name for the old file that no other file has: a backup may be restored twice."""
     name, count = f"{path.name}_before_{backup}", 1
-    while (other := path.with_name(name)).exists() and not other.samefile(path):
+    while _is_taken(path, name):
         count += 1
         name = f"{path.name}_before_{backup}_{count}"
     return name
+
+
+def _is_taken(path: Path, name: str) -> bool:
+    other = path.with_name(name)
+    if other.exists():
+        return not (path.exists() and other.samefile(path))  # the link of a try that was cut off
+    return any(path.with_name(name + end).exists() for end in _LOGS)
 
 
 def _content(connection: sqlite3.Connection, tables: Iterable[str]) -> Found:

@@ -9,6 +9,7 @@ an object: everything else is stored with If-None-Match.
 import base64
 import contextlib
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -33,6 +34,8 @@ _REFUSED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"
 _SKEWED = {"RequestTimeTooSkewed", "RequestExpired"}
 _UNKNOWN = {"NotImplemented", "501"}
 _THERE = {"412", "PreconditionFailed"}
+_CONFLICT = "ConditionalRequestConflict"  # Amazon: "retry the upload"
+_CONFLICT_PAUSES = (0.5, 1, 2, 4)  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +88,19 @@ class Store:
         """
         from botocore.exceptions import ClientError
 
-        try:
-            verb(IfNoneMatch="*", **arguments)
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") not in _UNKNOWN:
-                raise
-            verb(**arguments)
+        for pause in (*_CONFLICT_PAUSES, None):
+            try:
+                verb(IfNoneMatch="*", **arguments)
+                return
+            except ClientError as error:
+                code = error.response.get("Error", {}).get("Code")
+                if code in _UNKNOWN:
+                    break
+                if code != _CONFLICT or pause is None:
+                    raise
+                # Somebody else stores it just now, as both hosts do their WAL: ask again.
+                time.sleep(pause)
+        verb(**arguments)
 
     def read(self, key: str, most_bytes: int = 2**20) -> bytes:
         """Return a small object's content. StoreError when it is larger than that."""

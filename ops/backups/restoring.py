@@ -88,6 +88,17 @@ def chosen(known: Listed, wanted: Wanted) -> Backup:
     raise Refused("There is no dump that is of use. fab backup.list shows what there is.")
 
 
+def in_parcel(known: Listed, name: str) -> Backup:
+    """Return the backup that was opened. Refused when it is newer than the list. Pure.
+
+    A gap in the WAL behind a base is no reason to refuse it: the moment may be before the gap.
+    """
+    for one in known.backups:
+        if one.id == name:
+            return one
+    raise Refused(f"{name} has come since the backups were listed: do this again.")
+
+
 def _begun(one: Backup) -> datetime:
     return one.started_at
 
@@ -107,7 +118,8 @@ def consequence(name: str, one: Backup, known: Listed, wanted: Wanted) -> str:
     what = f"{one.id}, a {one.kind} of {ago(known.age(one))} ({sized(one.plain_bytes)} plain)"
     until = f", as of {'the end of its WAL' if wanted.at == LATEST else wanted.at}"
     until = until if wanted.at else ""
-    tried = "" if one.is_verified else "  NO DRILL HAS RESTORED IT YET."
+    tried = "" if one.verified_at else "  NO DRILL HAS RESTORED IT YET."
+    tried += f"  Of it is said: {one.trouble.rstrip('.')}." if one.trouble else ""
     there = (
         f"  What {DATABASE} holds there now is kept beside it, by another name."
         if wanted.is_replacing
@@ -121,7 +133,7 @@ def opened(desk: Desk, observer: Host, known: Listed, wanted: Wanted) -> Opened:
 
     Refused, ChangeFailed. Nothing is changed, and there is no key in it yet.
     """
-    named = "" if wanted.at and not wanted.backup else chosen(known, wanted).id
+    named = wanted.backup if wanted.at else chosen(known, wanted).id
     words = ["open", *(["--backup", named] if named else [])]
     words += ["--at", wanted.at] if wanted.at else []
     begin = time.monotonic()
@@ -132,8 +144,7 @@ def opened(desk: Desk, observer: Host, known: Listed, wanted: Wanted) -> Opened:
         except (ValueError, KeyError, TypeError):
             raise ChangeFailed(f"{observer.name}: backups open says no parcel.") from None
         step.words = named
-    one = chosen(known, Wanted(named))
-    return Opened(one, parcel, time.monotonic() - begin)
+    return Opened(in_parcel(known, named), parcel, time.monotonic() - begin)
 
 
 def restore(desk: Desk, primary: Host, found: Opened, wanted: Wanted) -> dict[str, Any]:

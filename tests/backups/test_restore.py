@@ -16,6 +16,7 @@ from backups.layout import Kind
 from backups.manifest import Database, Manifest
 from backups.parcel import Parcel
 from backups.parts import Parts
+from backups.replacing import replacing
 from backups.restore import Restored, restore
 from backups.settings import Settings, Source
 from backups.unlock import Keyring, unlock
@@ -104,6 +105,19 @@ def test_a_database_that_is_not_there_is_made(place: Place, taken: Manifest, tar
     elsewhere = f"{target}_new"
     assert _restore(place, taken, elsewhere).kept is None
     assert ask(elsewhere, "SELECT count(*) FROM pings_ping") == [(ROWS,)]
+
+
+def test_a_database_that_got_tables_while_it_was_empty_for_us_is_kept(
+    cluster: Cluster, target: str
+) -> None:
+    with replacing(target) as ours:
+        before = ours.before()
+        assert before is not None
+        ours.make(before)
+        _give_a_table(target)
+        kept = ours.take_name(before, "20261122T013000Z-1a2b3c")
+    assert kept == f"{_name(target)}_before_20261122T013000Z-1a2b3c"
+    assert ask(conninfo_of(cluster, kept), "SELECT n FROM old") == [(7,)]
 
 
 @pytest.mark.parametrize("replace", [None, "another"])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from backups import sqlite
 from backups.commands.run import taking
 from backups.errors import SourceError
 from backups.layout import Kind
@@ -123,3 +124,12 @@ def test_a_disk_without_room_is_said_before(
     monkeypatch.setattr("backups.sqlite._MARGIN_BYTES", 2**60)
     with pytest.raises(SourceError, match="free, and the copy needs"):
         run(settings)
+
+
+def test_the_copy_of_a_run_that_was_killed_goes(path: Path, tmp_path: Path) -> None:
+    left = tmp_path / "copy-7.sqlite3"
+    left.write_bytes(path.read_bytes())
+    with sqlite.copying(path, (), tmp_path) as copy:
+        assert copy.finish().counts["pings_ping"] == 1
+        assert not left.exists()
+    assert list(tmp_path.glob("copy-*")) == []

@@ -127,6 +127,22 @@ def test_a_file_that_is_named_is_replaced_and_kept_with_all_that_was_in_its_log(
     assert _restore(place, taken, target, target.name).kept == f"{done.kept}_2"
 
 
+def test_the_log_of_a_file_that_is_lost_is_not_applied_to_the_restored_one(
+    place: Place, taken: Manifest, target: Path
+) -> None:
+    log = target.with_name(f"{target.name}-wal")
+    with contextlib.closing(sqlite3.connect(target)) as writer:
+        writer.execute("PRAGMA journal_mode=WAL")
+        writer.execute("CREATE TABLE old AS SELECT 7 AS n")
+        writer.commit()
+        left = log.read_bytes()
+    target.unlink()
+    log.write_bytes(left)
+    _restore(place, taken, target)
+    assert _ask(target, "SELECT name FROM sqlite_master") == [("pings_ping",)]
+    assert target.with_name(f"{target.name}_before_{taken.id}-wal").read_bytes() == left
+
+
 def test_a_file_that_is_in_use_is_not_replaced(place: Place, taken: Manifest, target: Path) -> None:
     _old(target)
     with contextlib.closing(sqlite3.connect(target)) as user:

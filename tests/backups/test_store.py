@@ -1,6 +1,10 @@
 """The bucket, as each identity sees it, on a real SeaweedFS."""
 
+import threading
+from collections.abc import Iterator
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
@@ -99,6 +103,7 @@ def test_credentials_that_others_may_read_are_refused() -> None:
     settings.credentials.chmod(0o600)
 
 
+<<<<<<< HEAD
 def test_lock_days_hold_what_is_stored_against_everybody() -> None:
     bucket = running_server().new_bucket()
     operator = bucket.store(OPERATOR, lock_days=1)
@@ -111,3 +116,45 @@ def test_lock_days_hold_what_is_stored_against_everybody() -> None:
         with pytest.raises(StoreRefused):
             operator.delete(version.key, version.version)
     assert operator.read("dumps/b") == b"2"
+=======
+@pytest.fixture
+def answering(tmp_path: Path) -> Iterator[tuple[Store, list[tuple[int, str]]]]:
+    """Give a store that answers uploads as it is told: what only Amazon says of conditions."""
+    said = list[tuple[int, str]]()
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            status, code = said.pop(0)
+            body = f"<Error><Code>{code}</Code></Error>".encode() if code else b""
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    credentials = tmp_path / "credentials.toml"
+    credentials.write_text('access_key_id = "a"\nsecret_access_key = "b"\n')
+    credentials.chmod(0o600)
+    with HTTPServer(("127.0.0.1", 0), Answers) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        endpoint = f"http://127.0.0.1:{server.server_port}"
+        yield Store(StoreSettings(endpoint, "bucket", credentials)), said
+        server.shutdown()
+        thread.join()
+
+
+def test_two_hosts_that_store_the_same_file_at_once_are_no_failure(
+    answering: tuple[Store, list[tuple[int, str]]],
+) -> None:
+    store, said = answering
+    said += [(409, "ConditionalRequestConflict"), (412, "PreconditionFailed")]
+    with pytest.raises(AlreadyStored):
+        store.put("wal/a", b"1")
+    said += [(409, "ConditionalRequestConflict"), (200, "")]
+    store.put("wal/b", b"1")
+    assert said == []
+>>>>>>> review9

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.backups.restoring import Wanted, chosen, consequence, moment, target
+from ops.backups.restoring import Wanted, chosen, consequence, in_parcel, moment, target
 from ops.errors import Refused
 from tests.ops.backups.bucket import NOW, bucket, one
 from tests.ops.databases.nodes import primary, standby
@@ -45,6 +45,17 @@ def test_one_that_is_named_is_taken_unless_it_is_useless() -> None:
         chosen(known, Wanted("1b"))
     with pytest.raises(Refused, match=f"by --backup; {untried.id} is the newest"):
         chosen(known, Wanted())
+
+
+def test_a_moment_before_a_gap_in_the_wal_is_not_refused() -> None:
+    gap = "WAL is missing: 000000010000000000000042"
+    known = bucket(one(30, kind="base", trouble=gap))
+    (base,) = known.backups
+    assert in_parcel(known, base.id) == base
+    at = Wanted(at="2026-11-21T11:00:00+00:00")
+    assert f"Of it is said: {gap}." in consequence("db1", base, known, at)
+    with pytest.raises(Refused, match="do this again"):
+        in_parcel(known, "20261122T113000Z-1a2b3c")
 
 
 def test_the_consequence_says_what_becomes_of_what_is_there() -> None:
