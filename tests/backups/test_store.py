@@ -103,7 +103,6 @@ def test_credentials_that_others_may_read_are_refused() -> None:
     settings.credentials.chmod(0o600)
 
 
-<<<<<<< HEAD
 def test_lock_days_hold_what_is_stored_against_everybody() -> None:
     bucket = running_server().new_bucket()
     operator = bucket.store(OPERATOR, lock_days=1)
@@ -116,7 +115,8 @@ def test_lock_days_hold_what_is_stored_against_everybody() -> None:
         with pytest.raises(StoreRefused):
             operator.delete(version.key, version.version)
     assert operator.read("dumps/b") == b"2"
-=======
+
+
 @pytest.fixture
 def answering(tmp_path: Path) -> Iterator[tuple[Store, list[tuple[int, str]]]]:
     """Give a store that answers uploads as it is told: what only Amazon says of conditions."""
@@ -157,4 +157,3 @@ def test_two_hosts_that_store_the_same_file_at_once_are_no_failure(
     said += [(409, "ConditionalRequestConflict"), (200, "")]
     store.put("wal/b", b"1")
     assert said == []
->>>>>>> review9
