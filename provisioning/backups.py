@@ -65,6 +65,7 @@ ON_DATABASES = (
 )
 _FILE = f"{FIGURES}/backups.prom"
 ON_THE_OBSERVER = (
+    # The verified dump of the day before is 25 h old now; at 26 h it is an alarm.
     Timer("backup-verify", "verify", "the drill", "*-*-* 02:30:00", "20h", True, _FILE),
     Timer(
         "backup-verify-base",

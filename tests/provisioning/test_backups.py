@@ -7,11 +7,13 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from backups.settings import Settings, read_credentials, read_settings
+from ops.backups.listed import MOST_AGE
 from provisioning import backups
 from provisioning.errors import Contradiction
 from provisioning.fleet import Fleet, Role
@@ -163,6 +165,16 @@ def test_each_unit_says_what_the_program_understands() -> None:
         parser = argparse.ArgumentParser()
         importlib.import_module(f"backups.commands.{command}").add_arguments(parser)
         parser.parse_args(options)
+
+
+def test_a_drill_has_time_before_the_dump_of_the_day_before_is_too_old() -> None:
+    times = {
+        timer.name: datetime.strptime(f"{timer.at} +0000", "*-*-* %H:%M:%S %z")
+        for timer in (*backups.ON_DATABASES, *backups.ON_THE_OBSERVER)
+        if timer.name in {"backup", "backup-verify"}
+    }
+    age = timedelta(days=1) + times["backup-verify"] - times["backup"]
+    assert timedelta(days=1, minutes=30) <= age <= MOST_AGE - timedelta(minutes=30)
 
 
 @pytest.fixture
