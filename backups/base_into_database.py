@@ -80,4 +80,4 @@ def _needs(manifest: Manifest, folder: Path, target: Replacing) -> Iterator[Need
     yield Need(folder, manifest.database.bytes, "a dump of them")
     data = target.data_directory()
     if data is not None:
-        yield Need(data, manifest.database.bytes * 5 // 4, "the database")
+        yield Need(data, manifest.database.bytes * 9 // 4, "the database and its WAL")

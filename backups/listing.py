@@ -60,8 +60,10 @@ class Listing:
 
     @property
     def newest_verified(self) -> Backup | None:
-        """Return the newest dump or base that a drill has restored."""
-        good = [one for one in self.backups if one.verified_at and one.is_good]
+        """Return the newest dump that a drill has restored. Bases do not count for it."""
+        good = [
+            one for one in self.backups if one.verified_at and one.is_good and one.kind is Kind.DUMP
+        ]
         return max(good, key=lambda one: one.id, default=None)
 
     def to_json(self) -> dict[str, Any]:

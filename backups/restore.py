@@ -119,5 +119,6 @@ def _needs(manifest: Manifest, folder: Path, target: Replacing) -> Iterator[Need
     yield Need(folder, manifest.plain.bytes, "the dump, decrypted")
     data = target.data_directory()
     if data is not None:  # else the server is elsewhere, or its folder not ours to look at
-        # Indexes are built by sorting, in files that go again.
-        yield Need(data, manifest.database.bytes * 5 // 4, "the database")
+        # Indexes are built by sorting, in files that go again. What is loaded is WAL, too, and
+        # that stays until it has been shipped.
+        yield Need(data, manifest.database.bytes * 9 // 4, "the database and its WAL")

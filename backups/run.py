@@ -12,13 +12,20 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from backups.encrypt import Keyring, Readable, keyring
-from backups.errors import NotStored, SourceError, StoreError, StoreRefused, StoreSilent
+from backups.errors import (
+    AlreadyStored,
+    NotStored,
+    SourceError,
+    StoreError,
+    StoreRefused,
+    StoreSilent,
+)
 from backups.layout import Kind, manifest_key, new_id, object_key
 from backups.lock import Claim, Leftover, claimed
 from backups.manifest import Manifest, Plain, StoredObject
@@ -160,7 +167,9 @@ class _Run:
         except StoreError:
             self._abort(upload)
             raise
-        self.store.put(key, raw)
+        # Its first answer may have been lost: what is there under our name is ours.
+        with suppress(AlreadyStored):
+            self.store.put(key, raw)
         self.claim.forget()
 
     def _abort(self, upload: Upload) -> None:

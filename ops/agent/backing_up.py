@@ -28,7 +28,7 @@ from ops.agent.releasing import CURRENT
 SETTINGS = "/etc/stillhere/backups.toml"
 HOME = "/run/stillhere-by-hand"
 PYTHONPATH = ".:site-packages"
-LIST_SECONDS = 45
+LIST_SECONDS = 120
 MOST_SAID = 4_000
 MOST_OUT = 8_000_000
 VERBS = ("run", "verify", "restore")

@@ -48,8 +48,11 @@ class Listed:
 
     @property
     def newest_verified(self) -> Backup | None:
-        """Return the youngest one that a drill has restored; None when there is none."""
-        some = [one for one in self.backups if one.is_verified]
+        """Return the youngest dump that a drill has restored; None when there is none.
+
+        Bases do not count: the one of Sunday would hide a dump that does not come back.
+        """
+        some = [one for one in self.backups if one.is_verified and one.kind == "dump"]
         return max(some, key=lambda one: one.started_at, default=None)
 
     def age(self, one: Backup) -> timedelta:

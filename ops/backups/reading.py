@@ -9,7 +9,7 @@ from ops.reading import Sessions
 from provisioning.backups import KEEPER
 from provisioning.fleet import Fleet, Host, Role
 
-LIST_SECONDS = 90  # longer than the agent waits for the program
+LIST_SECONDS = 150  # longer than the agent waits for the program
 QUESTION = {"about": "backups", "account": KEEPER}
 
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ops.backups.listed import Backup, Listed, ago
-from ops.backups.running import Job, answered, ran
+from ops.backups.running import OPEN_SECONDS, Job, answered, ran
 from ops.backups.unlocking import unlocked
 from ops.databases.judging import sized, the_primary
 from ops.databases.node import Node
@@ -138,7 +138,7 @@ def opened(desk: Desk, observer: Host, known: Listed, wanted: Wanted) -> Opened:
     words += ["--at", wanted.at] if wanted.at else []
     begin = time.monotonic()
     with desk.telling.step("open", observer.name) as step:
-        parcel = answered(desk, observer, KEEPER, words)
+        parcel = answered(desk, observer, KEEPER, words, OPEN_SECONDS)
         try:
             named = str(json.loads(parcel)["manifest"]["id"])
         except (ValueError, KeyError, TypeError):

@@ -16,9 +16,11 @@ from provisioning.fleet import Host
 
 LONGEST_SECONDS = 12 * 3600  # the addresses in a parcel are good for as long
 SHORT_SECONDS = 300
+OPEN_SECONDS = 3600  # for a moment it reads the head of each WAL file since the base
 AWAY_SECONDS = 300.0  # a host that does not answer for so long is given up, its unit is not
 PAUSE_SECONDS = 1.0
 LAST_LINES = 6
+_LEFT_ALONE = "/run/stillhere-by-hand/{0}/said and out on that host say how it ends."
 WIPE = "\x1b[K"  # what ends each drawing of a progress line
 
 
@@ -74,7 +76,7 @@ def tried(desk: Desk, host: Host, job: Job) -> Ended:
     if not said["is_new"]:
         _meet(desk, host, job)
     try:
-        return _followed(desk, host, job.verb)
+        return _followed(desk, host, job)
     except Stopped:
         with desk.stopping.ignored():
             _stop(desk, host, job.verb)
@@ -83,14 +85,16 @@ def tried(desk: Desk, host: Host, job: Job) -> Ended:
         desk.telling.progress("")
 
 
-def answered(desk: Desk, host: Host, account: str, words: list[str]) -> str:
+def answered(
+    desk: Desk, host: Host, account: str, words: list[str], seconds: int = SHORT_SECONDS
+) -> str:
     """Run what is short and return its stdout, which may be secret. ChangeFailed if it fails."""
     said = desk.of(host).ask(
         "backups",
-        answer_seconds=SHORT_SECONDS + ASK_SECONDS,
+        answer_seconds=seconds + ASK_SECONDS,
         account=account,
         words=words,
-        seconds=SHORT_SECONDS,
+        seconds=seconds,
     )
     if said["status"]:
         raise ChangeFailed(_failed(host, words[0], said["status"], said["said"]))
@@ -107,7 +111,8 @@ def _meet(desk: Desk, host: Host, job: Job) -> None:
     desk.telling.say(f"  {words} This follows it.")
 
 
-def _followed(desk: Desk, host: Host, verb: str) -> Ended:
+def _followed(desk: Desk, host: Host, job: Job) -> Ended:
+    verb = job.verb
     offset, lines, rest = 0, list[str](), ""
     deadline = time.monotonic() + AWAY_SECONDS
     while True:
@@ -117,7 +122,8 @@ def _followed(desk: Desk, host: Host, verb: str) -> Ended:
             )
         except Unreachable as error:
             if time.monotonic() > deadline:
-                words = f"backups {verb} goes on there by itself; the same command follows it."
+                how = "the same command follows it." if job.may_join else _LEFT_ALONE.format(verb)
+                words = f"backups {verb} goes on there by itself; {how}"
                 raise Unreachable(f"{error} {words}") from None
             desk.stopping.pause(PAUSE_SECONDS)
             continue

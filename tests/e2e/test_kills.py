@@ -16,6 +16,9 @@ from tests.e2e.world import Job, new_job
 
 pytestmark = pytest.mark.processes
 
+# Two seconds on a machine that has nothing else to do; what backs off takes fifteen.
+SOON = 6
+
 
 def settled(job: Job, acknowledged: int) -> None:
     """Wait until everything that was acknowledged is in the database."""
@@ -35,16 +38,16 @@ def test_each_process_may_die_under_load_and_the_others_do_not_notice(service: S
         for name in ("drain", "pages", "notifier"):
             others = {kept: pid for kept, pid in service.pids().items() if kept != name}
             old = service.kill(name)
-            assert service.wait_until_back(name, old) < 2
+            assert service.wait_until_back(name, old) < SOON
             time.sleep(1.2)  # what dies in its first second is held back on purpose
             assert others.items() <= service.pids().items()
         assert ledger.failed_at == []
 
         old = service.kill("receiver")
-        assert service.wait_until_back("receiver", old) < 2
+        assert service.wait_until_back("receiver", old) < SOON
         count = len(ledger.acknowledged)
         wait_for(lambda: len(ledger.acknowledged) > count + 20, "pings to be taken again")
-        assert ledger.outage_seconds() < 2
+        assert ledger.outage_seconds() < SOON
     wait_for(lambda: has_pages(service), "the pages")
     settled(job, len(ledger.acknowledged))
     assert ledger.differences(job.rows()) == {}
