@@ -77,7 +77,7 @@ def databases(
             outcome = procedure.deploy_databases(
                 desk, release, lambda: _confirmed(desk, yes, release.id)
             )
-            _finish(desk, outcome)
+            _finish(desk, outcome, is_all=False)
 
 
 @task(
@@ -146,8 +146,11 @@ def _confirmed(desk: Desk, yes: bool, release_id: str) -> bool:
     return confirmed(desk.telling.console, desk.fleet, yes, f"Release {release_id} to")
 
 
-def _finish(desk: Desk, outcome: procedure.Outcome) -> None:
-    """Say what is where, where the time went, and what to do now."""
+def _finish(desk: Desk, outcome: procedure.Outcome, *, is_all: bool = True) -> None:
+    """Say what is where, where the time went, and what to do now.
+
+    Not `is_all`: what is wrong with application servers is told, and nobody's fault here.
+    """
     telling, fleet = desk.telling, desk.fleet
     if not outcome.was_wanted:
         raise Exit(code=PENDING)
@@ -168,9 +171,9 @@ def _finish(desk: Desk, outcome: procedure.Outcome) -> None:
         for line in summary.next_commands(fleet, outcome.release_id, found):
             telling.say(line)
         raise Exit(code=1)
-    if outcome.had_work:
+    if outcome.had_work and is_all:
         _say_how_to_begin(telling.say, found)
-    if wrong:
+    if wrong and is_all:
         raise Exit(code=PENDING)
 
 

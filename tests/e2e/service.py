@@ -38,7 +38,7 @@ class Service(Commands):
     def start(self) -> None:
         """Start it; return when it answers and every process runs."""
         self.launch()
-        wait_for(self.is_ready, "the service to answer", self.output, timeout_seconds=30)
+        wait_for(self.is_ready, "the service to answer", self.output, timeout_seconds=90)
 
     def launch(self) -> None:
         """Start it without waiting."""
@@ -165,7 +165,7 @@ def wait_for(
     what: str,
     context: Callable[[], str] = str,
     *,
-    timeout_seconds: float = 10,
+    timeout_seconds: float = 30,
 ) -> T:
     """Return the first true value of the condition; fail when there is none in time."""
     deadline = time.monotonic() + timeout_seconds
