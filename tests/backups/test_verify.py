@@ -224,11 +224,13 @@ def test_the_exit_status_says_whether_it_is_verified(
         f'[drill]\ngnupg_home = "{place.key.home}"\n'
         f'passphrase_file = "{place.key.passphrase_file}"\n'
     )
-    given = argparse.Namespace(settings=str(path), backup=manifest.id, any_age=False, json=True)
-    assert verify.main(given) == 1
-    said, words = capsys.readouterr()
+    parser = argparse.ArgumentParser()
+    verify.add_arguments(parser)
+    words = ["--settings", str(path), "--backup", manifest.id, "--json"]
+    assert verify.main(parser.parse_args(words)) == 1
+    said, told = capsys.readouterr()
     assert json.loads(said)["verified"] is False
-    assert "NOT VERIFIED" in words
+    assert "NOT VERIFIED" in told
 
 
 def test_a_table_that_did_not_come_back_is_red(backup: tuple[Place, Manifest]) -> None:

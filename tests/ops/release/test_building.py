@@ -44,7 +44,8 @@ def elsewhere(tmp_path: Path, built: Release) -> Mapping[str, str]:
 
 def test_it_has_what_runs_and_nothing_else(built: Release) -> None:
     names = names_of(built.code.path)
-    assert {name.split("/")[0] for name in names} == {"app", "manage.py", "static", "release.json"}
+    whole = {"app", "backups", "manage.py", "static", "release.json"}
+    assert {name.split("/")[0] for name in names} == whole
     assert [name for name in names if name.endswith(".pyc") or "__pycache__" in name] == []
 
 
