@@ -224,10 +224,9 @@ def test_the_exit_status_says_whether_it_is_verified(
         f'[drill]\ngnupg_home = "{place.key.home}"\n'
         f'passphrase_file = "{place.key.passphrase_file}"\n'
     )
-    parser = argparse.ArgumentParser()
-    verify.add_arguments(parser)
-    words = ["--settings", str(path), "--backup", manifest.id, "--json"]
-    assert verify.main(parser.parse_args(words)) == 1
+    named = {"settings": str(path), "backup": manifest.id}
+    given = argparse.Namespace(**named, base=False, any_age=False, json=True)
+    assert verify.main(given) == 1
     said, told = capsys.readouterr()
     assert json.loads(said)["verified"] is False
     assert "NOT VERIFIED" in told
