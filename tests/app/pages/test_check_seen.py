@@ -186,7 +186,8 @@ def test_lists_that_look_different_have_different_fingerprints(
         now += seconds * SECOND
         if check := checks.filter(name__startswith=f"{number}").first():
             act(check, verb, now)
-        sight = [(one.code, one.name, one.shown(now), one.last_start_at) for one in checks]
+        read = checks.all()  # anew: a queryset keeps what it has read
+        sight = [(one.code, one.name, one.shown(now), one.last_start_at) for one in read]
         assert sights.setdefault(fingerprint(checks, now), sight) == sight
 
 
